@@ -1,0 +1,258 @@
+"""Every setting of Rollcall, once: name, type, default, meaning; and what makes it unsafe.
+
+`load()` reads the environment over the defaults and names everything that is missing, malformed
+or unsafe in one error, without printing a value that could be a secret.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRET_LENGTH = 32
+"""Characters that a secret needs in production."""
+
+WEAK_SECRETS = ("dev", "secret", "changeme", "change-me", "default", "your-secure-secret-key")
+
+
+class BadSettings(Exception):
+    """Settings with which Rollcall must not start; `problems` names all of them at once."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("Rollcall cannot start:\n" + "\n".join(f"  - {line}" for line in problems))
+        self.problems = problems
+
+
+class Settings(SimpleNamespace):
+    """The settings as attributes, by their names in the environment."""
+
+    @property
+    def production(self) -> bool:
+        """Whether this is a live installation, where unsafe settings are refused."""
+        return bool(self.ROLLCALL_ENV == "production")
+
+    @property
+    def https(self) -> bool:
+        """Whether people reach us over https, so that cookies can be bound to it."""
+        return str(self.PUBLIC_URL).startswith("https://")
+
+    def __repr__(self) -> str:
+        """No values: they hold secrets."""
+        return "<Settings>"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: how to read it, what it is when unset, and what it means."""
+
+    name: str
+    read: Callable[[str], Any]
+    default: Any
+    meaning: str
+
+
+def flag(text: str) -> bool:
+    """A yes or a no, as people write them in an environment."""
+    word = text.strip().lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off", ""}:
+        return False
+    raise ValueError("is neither true nor false")
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A reader of whole numbers from `least` to `most`."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise ValueError("is not a whole number") from None
+        if not least <= number <= most:
+            raise ValueError(f"is not between {least} and {most}")
+        return number
+
+    return read
+
+
+def seconds(text: str) -> float:
+    """A time span in seconds, at least 0."""
+    try:
+        span = float(text)
+    except ValueError:
+        raise ValueError("is not a number of seconds") from None
+    if not 0 <= span < float("inf"):
+        raise ValueError("is not a sensible number of seconds")
+    return span
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """A reader of one of these words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError("is none of " + ", ".join(words))
+        return text
+
+    return read
+
+
+def names(text: str) -> list[str]:
+    """A list of words, separated by commas."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def web_address(text: str) -> str:
+    """An http or https address without path, question or blank."""
+    parts = urlsplit(text.strip().rstrip("/"))
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.path:
+        raise ValueError("is not an address like https://learn.agency.example")
+    return text.strip().rstrip("/")
+
+
+SETTINGS = [
+    Setting("ROLLCALL_ENV", one_of("development", "production"), "development",
+            "`production` for a live installation: unsafe settings are then refused at start."),
+    Setting("FLASK_SECRET_KEY", str, None,
+            "Signs cookies and mailed links. Made in `DATA_DIR` at first run; needed in production."),
+    Setting("SECRET_KEY_FALLBACKS", names, [],
+            "Former secret keys, comma-separated, that still verify but never sign."),
+    Setting("PUBLIC_URL", web_address, None,
+            "The address people use, for links in mail. Default `http://HOST:PORT`; https in"
+            " production."),
+    Setting("TRUSTED_HOSTS", names, [],
+            "Further host names that are ours, comma-separated; others get 400."),
+    Setting("TRUSTED_PROXIES", whole(0, 10), 0,
+            "How many proxies in front of us set `X-Forwarded-*`; 0 ignores these headers."),
+    Setting("HOST", str, "127.0.0.1", "The address `scripts/run` listens on."),
+    Setting("PORT", whole(1, 65535), 5000, "The port `scripts/run` listens on."),
+    Setting("WEB_WORKERS", whole(1, 64), 1, "Web server processes."),
+    Setting("WEB_THREADS", whole(2, 256), 16, "Threads of each web server process."),
+    Setting("DATA_DIR", Path, ROOT / "instance",
+            "Where the embedded database, the job queue and the made secret live."),
+    Setting("DATABASE_URL", str, None,
+            "`sqlite:///…` or `postgresql://…`. Default: `rollcall.db` in `DATA_DIR`."),
+    Setting("REDIS_URL", str, None,
+            "Redis for jobs and rate limits, where several machines share them."),
+    Setting("MAIL_SERVER", str, None,
+            "SMTP server. Unset: mail is shown at `/dev/mailbox` (never in production)."),
+    Setting("MAIL_PORT", whole(1, 65535), 587, "SMTP port."),
+    Setting("MAIL_USE_TLS", flag, None, "STARTTLS. Default: yes at port 587, no elsewhere."),
+    Setting("MAIL_USE_SSL", flag, False, "TLS from the first byte (port 465)."),
+    Setting("MAIL_USERNAME", str, None, "SMTP user name."),
+    Setting("MAIL_PASSWORD", str, None, "SMTP password."),
+    Setting("MAIL_DEFAULT_SENDER", str, "rollcall@localhost", "The From address of every mail."),
+    Setting("MAIL_TIMEOUT", seconds, 20.0, "Seconds an SMTP server may stay silent."),
+    Setting("SERVICE_NAME", str, "Rollcall", "What pages and mails call this service."),
+    Setting("ORGANISATION", str, "our organisation", "Whose list it is, as mails say it."),
+    Setting("CONTACT", str, "your training coordinator", "Whom people can ask, in words."),
+    Setting("CONTACT_EMAIL", str, None, "An address for that contact; becomes Reply-To."),
+    Setting("BCRYPT_LOG_ROUNDS", whole(4, 16), 12, "bcrypt's cost; at least 12 in production."),
+    Setting("PASSWORD_MIN_LENGTH", whole(8, 64), 8, "Least characters of a listed person's password."),
+    Setting("ROLE_PASSWORD_MIN_LENGTH", whole(8, 64), 12,
+            "Least characters of the password of somebody with a role."),
+    Setting("SESSION_IDLE", seconds, 12 * 3600.0, "Seconds without a request that end a session."),
+    Setting("SESSION_LIFETIME", seconds, 24 * 3600.0, "Seconds after which a session ends anyway."),
+    Setting("REMEMBERED_LIFETIME", seconds, 30 * 86400.0,
+            "Seconds a remembered session lives; it has no idle end."),
+    Setting("CODE_LIFETIME", seconds, 900.0, "Seconds a mailed registration code works."),
+    Setting("ANSWER_TIME", seconds, 0.4,
+            "Seconds after which every door that could tell who exists answers."),
+    Setting("RATELIMIT_ENABLED", flag, True,
+            "Limits per network address. The counts per account are never switched off."),
+    Setting("OPENAI_BASE_URL", str, None,
+            "An OpenAI-compatible server for chat answers. Unset: passages of the program's text."),
+    Setting("OPENAI_API_KEY", str, None, "The key for that server."),
+    Setting("OPENAI_MODEL", str, "gpt-5-mini", "The model asked for."),
+    Setting("OPENAI_TIMEOUT", seconds, 60.0, "Seconds that an answer may take in all."),
+    Setting("QUESTION_LIMIT", whole(50, 20000), 2000, "Characters that a question may have."),
+    Setting("UPLOAD_LIMIT", whole(1, 1024), 128, "Megabytes that a roster file may have."),
+    Setting("LOG_FILE", str, None, "A file for the log. Unset: standard error."),
+    Setting("LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info", "How much is logged."),
+]
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `environ` (default: the process environment).
+
+    A made secret is kept in `DATA_DIR` with mode 0600; the first process to make one wins.
+    Raises `BadSettings` naming everything that is wrong.
+    """
+    environ = os.environ if environ is None else environ
+    problems: list[str] = []
+    settings = Settings(**dict(_read(environ, problems)))
+    _derive(settings)
+    if settings.production:
+        problems += _unsafe(settings)
+    if problems:
+        raise BadSettings(problems)
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+    if not settings.FLASK_SECRET_KEY:
+        settings.FLASK_SECRET_KEY = _made_secret(settings.DATA_DIR / "secret.key")
+    return settings
+
+
+def _read(environ: Mapping[str, str], problems: list[str]) -> Iterator[tuple[str, Any]]:
+    for setting in SETTINGS:
+        text = environ.get(setting.name, "")
+        value = setting.default
+        if text.strip():
+            try:
+                value = setting.read(text)
+            except ValueError as error:
+                problems.append(f"{setting.name} {error}.")
+        yield setting.name, value
+
+
+def _derive(settings: Settings) -> None:
+    settings.DATA_DIR = Path(settings.DATA_DIR).expanduser().resolve()
+    if settings.DATABASE_URL is None:
+        settings.DATABASE_URL = f"sqlite:///{settings.DATA_DIR / 'rollcall.db'}"
+    if settings.MAIL_USE_TLS is None:
+        settings.MAIL_USE_TLS = settings.MAIL_PORT == 587 and not settings.MAIL_USE_SSL
+    settings.public_url_given = settings.PUBLIC_URL is not None
+    if settings.PUBLIC_URL is None:
+        host = "127.0.0.1" if settings.HOST in {"0.0.0.0", "::"} else settings.HOST  # noqa: S104
+        settings.PUBLIC_URL = f"http://{host}:{settings.PORT}"
+
+
+def _unsafe(settings: Settings) -> Iterator[str]:
+    secret = settings.FLASK_SECRET_KEY or ""
+    if not secret:
+        yield "FLASK_SECRET_KEY is missing."
+    elif len(secret) < SECRET_LENGTH or len(set(secret)) < 8 or secret.lower() in WEAK_SECRETS:
+        yield f"FLASK_SECRET_KEY is weak: it needs {SECRET_LENGTH} random characters."
+    if not settings.public_url_given:
+        yield "PUBLIC_URL is missing."
+    elif not settings.https:
+        yield "PUBLIC_URL is plain http; people's passwords need https."
+    if not settings.MAIL_SERVER:
+        yield "MAIL_SERVER is missing."
+    if settings.BCRYPT_LOG_ROUNDS < 12:
+        yield "BCRYPT_LOG_ROUNDS is below 12."
+
+
+def _made_secret(path: Path) -> str:
+    if not path.exists():
+        aside = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            # Linking fails where another process was first; its secret is then the one.
+            os.link(aside, path)
+        except FileExistsError:
+            pass
+        finally:
+            aside.unlink()
+    return path.read_text().strip()

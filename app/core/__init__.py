@@ -1,0 +1,1 @@
+"""What is allowed: plain functions that know neither HTTP nor settings."""

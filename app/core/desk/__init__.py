@@ -1,0 +1,1 @@
+"""What looks across all rooms: the questions that admins ask."""

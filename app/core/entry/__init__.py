@@ -1,0 +1,1 @@
+"""Coming in: every journey to the one door."""

@@ -1,0 +1,198 @@
+"""Every named "no" of Rollcall: a code for programs, a status for HTTP, words for people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+
+def N_(words: str) -> str:  # noqa: N802 - gettext's own name for a marked, untranslated string
+    """Mark `words` for translation and return them unchanged; the edge translates."""
+    return words
+
+
+class Refusal(Exception):
+    """A "no" with a reason. `values` fill the %(name)s places of `words` after translation."""
+
+    code: ClassVar[str] = "refused"
+    status: ClassVar[int] = 400
+    words: str = N_("That is not possible.")
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(self.code)
+        self.values = values
+
+    @property
+    def message(self) -> str:
+        """The English words with their values filled in: for logs, commands and tests."""
+        return self.words % self.values if self.values else self.words
+
+
+class CannotSignIn(Refusal):
+    """Whatever was wrong with a sign-in, this is all that the page says."""
+
+    code = "cannot_sign_in"
+    status = 401
+    words = N_("Invalid email or password. Check both. Never registered here? Then register first.")
+
+
+class TooManyTries(Refusal):
+    """A count reached its limit; known and unknown addresses count alike."""
+
+    code = "too_many_tries"
+    status = 429
+    words = N_("Too many tries. Try again at %(time)s, or use the button in our mail.")
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(time=until)
+        self.until = until
+
+
+class WrongCode(Refusal):
+    """The six digits do not belong to this address and purpose."""
+
+    code = "wrong_code"
+    status = 400
+    words = N_("This code does not fit. Use the one in the newest mail from us.")
+
+
+class CodeRanOut(Refusal):
+    """The right digits, but too late: a fresh code has been mailed."""
+
+    code = "code_ran_out"
+    status = 400
+    words = N_("This code has run out. A new one is on its way to %(address)s.")
+
+
+class LinkDead(Refusal):
+    """A mailed or printed link that was used, ran out, or was overtaken by a change."""
+
+    code = "link_dead"
+    status = 410
+    words = N_(
+        "This link no longer works: it was used, it ran out, or your account has changed since."
+    )
+
+
+class PasswordRefused(Refusal):
+    """A new password that must not be taken; the reason is said (NIST SP 800-63B-4 §3.1.1.2)."""
+
+    code = "password_refused"
+    status = 422
+    words = N_("Choose another password.")
+
+    def __init__(self, words: str, **values: Any) -> None:
+        super().__init__(**values)
+        self.words = words
+
+
+class SignedOut(Refusal):
+    """Nobody is signed in, or no longer; `words` may say why."""
+
+    code = "signed_out"
+    status = 401
+    words = N_("Please sign in to go on.")
+
+
+class NotAllowed(Refusal):
+    """Somebody is signed in but lacks the permission."""
+
+    code = "not_allowed"
+    status = 403
+    words = N_("Your account may not do that.")
+
+
+class UnknownProgram(Refusal):
+    """No such program, or it is switched off."""
+
+    code = "unknown_program"
+    status = 404
+    words = N_("There is no program of that name here.")
+
+
+class ProgramClosed(Refusal):
+    """The program exists, but none of its LO Root IDs is held."""
+
+    code = "program_closed"
+    status = 403
+    words = N_("%(program)s is not open to your account.")
+
+
+class EmptyQuestion(Refusal):
+    """A question without a word in it."""
+
+    code = "empty_question"
+    status = 400
+    words = N_("Write a question first.")
+
+
+class QuestionTooLong(Refusal):
+    """A question beyond the limit, in characters."""
+
+    code = "question_too_long"
+    status = 413
+    words = N_("A question can have %(limit)s characters; this one has %(length)s.")
+
+
+class QuotaUsedUp(Refusal):
+    """All questions of this person, program and UTC day are asked."""
+
+    code = "quota_used_up"
+    status = 429
+    words = N_(
+        "That was question %(quota)s of %(quota)s for today in %(program)s."
+        " The next ones open at %(time)s."
+    )
+
+    def __init__(self, program: str, quota: int, until: datetime) -> None:
+        super().__init__(program=program, quota=quota, time=until)
+        self.quota = quota
+        self.until = until
+
+
+class NoAnswer(Refusal):
+    """The answerer failed; the question is kept and was not counted."""
+
+    code = "no_answer"
+    status = 502
+    words = N_("No answer came back. Your question is kept and was not counted.")
+
+
+class NotFound(Refusal):
+    """What was asked for is not there, or belongs to somebody else."""
+
+    code = "not_found"
+    status = 404
+    words = N_("There is nothing here.")
+
+
+class ListRefused(Refusal):
+    """A roster that must not replace the list in force."""
+
+    code = "list_refused"
+    status = 422
+    words = N_("This list has no active person in it. The list in force stays as it was.")
+
+
+class ListChanged(Refusal):
+    """The list in force is not the one that this import was compared with."""
+
+    code = "list_changed"
+    status = 409
+    words = N_("The list changed since you looked. Check again.")
+
+
+class ImportSettled(Refusal):
+    """An import that was already applied or discarded."""
+
+    code = "import_settled"
+    status = 409
+    words = N_("This import was already applied or put aside.")
+
+
+class ProblemsLeft(Refusal):
+    """Applying needs a word that the problem lines are to be left out."""
+
+    code = "problems_left"
+    status = 422
+    words = N_("Tick that the problem lines are left out, or mend the file and upload it again.")

@@ -1,0 +1,1 @@
+"""What people came for: programs, the quota, the chat."""

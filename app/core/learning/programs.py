@@ -1,0 +1,132 @@
+"""Which programs there are, and which of them somebody's LO Root IDs open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, case, exists, func, or_, select
+from sqlalchemy.orm import Session, undefer
+
+from app.core import clock
+from app.core.errors import N_, ProgramClosed, UnknownProgram
+from app.models.people import User, UserLoRootId
+from app.models.programs import Program, ProgramLoRootId
+
+NEW_FOR = timedelta(days=14)
+NEVER_NEW = {"BCC", "MI", "SAFETY"}
+ALIASES = {"S&R": "SAFETY"}
+"""Codes that old bookmarks and rows use for a program of another code."""
+
+CATEGORIES = {
+    "new": N_("New"),
+    "standard": N_("Standard"),
+    "tap": N_("TAP"),
+    "jsa": N_("JSA"),
+    "ild": N_("ILD"),
+    "elearning": N_("E-learning"),
+}
+
+
+def opened_to(user_id: int) -> ColumnElement[bool]:
+    """The SQL condition under which a `Program` is open to this person.
+
+    A program without LO Root IDs is open to everybody who is signed in.
+    """
+    return or_(
+        ~exists().where(ProgramLoRootId.chatbot_id == Program.id),
+        exists().where(
+            ProgramLoRootId.chatbot_id == Program.id,
+            UserLoRootId.lo_root_id == ProgramLoRootId.lo_root_id,
+            UserLoRootId.user_id == user_id,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What the list of programs shows: those found, all that are open, and their categories."""
+
+    found: list[Program]
+    all_open: list[Program]
+    categories: list[tuple[str, str]]
+
+
+def listing(db: Session, user_id: int, *, search: str = "", category: str = "") -> Listing:
+    """The active programs that this person may open, by name.
+
+    `search` is any part of name, code or description; `category` one of `CATEGORIES`, or `new`.
+    One query: a person has few programs, so searching among them needs no other.
+    """
+    all_open = list(
+        db.scalars(
+            select(Program)
+            .where(Program.is_active.is_(True), opened_to(user_id))
+            .order_by(func.lower(Program.name), Program.id)
+        )
+    )
+    there = {tag for program in all_open for tag in _tags(program)}
+    part = search.strip().lower()
+    found = [
+        program
+        for program in all_open
+        if (not category or category in _tags(program))
+        and part in f"{program.name}\n{program.code}\n{program.description or ''}".lower()
+    ]
+    categories = [(code, label) for code, label in CATEGORIES.items() if code in there]
+    return Listing(found, all_open, categories)
+
+
+def _tags(program: Program) -> set[str]:
+    kind = program.category or "standard"
+    return {kind, "new"} if is_new(program) else {kind}
+
+
+def enter_program(db: Session, user_id: int, code: str) -> Program:
+    """The program of this code, if it is there and open to this person; asked at every step.
+
+    The code is read in any case. Raises `UnknownProgram` or `ProgramClosed`.
+    """
+    upper = code.strip().upper()
+    row = db.execute(
+        select(Program, opened_to(user_id))
+        .where(func.upper(Program.code) == ALIASES.get(upper, upper))
+        .options(undefer(Program.content))
+    ).one_or_none()
+    if row is None or not row[0].is_active:
+        raise UnknownProgram
+    if not row[1]:
+        raise ProgramClosed(program=row[0].name)
+    return row[0]  # type: ignore[no-any-return]
+
+
+def all_programs(db: Session) -> list[tuple[Program, int]]:
+    """Every program, switched off ones too, by name, with how many accounts it is open to."""
+    holders = (
+        select(ProgramLoRootId.chatbot_id, func.count(func.distinct(UserLoRootId.user_id)).label("n"))
+        .join(UserLoRootId, UserLoRootId.lo_root_id == ProgramLoRootId.lo_root_id)
+        .group_by(ProgramLoRootId.chatbot_id)
+        .subquery()
+    )
+    everybody = select(func.count()).select_from(User).scalar_subquery()
+    is_closed = exists().where(ProgramLoRootId.chatbot_id == Program.id)
+    count = case((is_closed, func.coalesce(holders.c.n, 0)), else_=everybody)
+    rows = db.execute(
+        select(Program, count)
+        .outerjoin(holders, holders.c.chatbot_id == Program.id)
+        .order_by(func.lower(Program.name), Program.id)
+    )
+    return [(program, number) for program, number in rows]
+
+
+def is_new(program: Program) -> bool:
+    """Whether it carries the mark NEW: for 14 days, but never the three founding programs."""
+    if program.code.upper() in NEVER_NEW or program.created_at is None:
+        return False
+    return clock.now() - program.created_at < NEW_FOR
+
+
+def intro_of(program: Program) -> str:
+    """The intro text with its known placeholders filled in; other braces stay as they are."""
+    text = program.intro_message.replace("{program}", program.name)
+    return text.replace("{quota}", str(program.quota))

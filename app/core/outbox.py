@@ -1,0 +1,199 @@
+"""Messages to be sent: rows written beside the change that causes them.
+
+The worker delivers each at least once. A code waits here encrypted and is wiped once it left;
+links are not stored at all but minted when the message is rendered.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.core import clock, throttle
+from app.models.records import MessageState, OutgoingMessage
+
+MOST = 5
+"""Messages to one recipient within `MOST_WINDOW`, over all doors."""
+
+MOST_WINDOW = timedelta(minutes=10)
+ONCE_A_DAY = timedelta(days=1)
+CLAIM = timedelta(minutes=2)
+"""How long one worker may take over a message before another tries."""
+
+BACK_OFF = (10, 30, 60, 300, 900, 3600, 3600, 10800)
+"""Seconds to wait after each failed try; after the last one the message has failed."""
+
+
+class Kind(StrEnum):
+    """Which mail; the templates are in `templates/mail/<kind>/`."""
+
+    ADMIN_TEST = "admin_test"
+    HAVE_ACCOUNT = "have_account"
+    NAME_DIFFERS = "name_differs"
+    NOT_LISTED = "not_listed"
+    OFF_LIST = "off_list"
+    REGISTRATION_CODE = "registration_code"
+
+
+def queue(
+    db: Session,
+    kind: Kind,
+    recipient: str,
+    *,
+    user_id: int | None = None,
+    locale: str | None = None,
+    sealed: str | None = None,
+    once_a_day: bool = False,
+    **facts: Any,
+) -> OutgoingMessage:
+    """Write a message to `recipient`. Beyond the caps it is written all the same, as held.
+
+    So each door writes the same rows for everybody. `sealed` is a code from `seal()`.
+    Raises `ValueError` for a recipient that could add a header.
+    """
+    if any(ord(character) < 32 for character in recipient):
+        raise ValueError("a recipient with a control character")
+    allowed = throttle.take(db, "mail", recipient, limit=MOST, window=MOST_WINDOW)
+    if once_a_day:
+        # The window is per kind: a note to a stranger goes out once, whichever door asked.
+        allowed &= throttle.take(db, f"mail:{kind}", recipient, limit=1, window=ONCE_A_DAY)
+    now = clock.now()
+    message = OutgoingMessage(
+        kind=kind.value,
+        recipient=recipient,
+        user_id=user_id,
+        locale=locale,
+        facts=facts,
+        sealed=sealed,
+        state=(MessageState.QUEUED if allowed else MessageState.HELD).value,
+        created_at=now,
+        due_at=now,
+    )
+    db.add(message)
+    db.info["message_queued"] = True
+    return message
+
+
+def queue_all(
+    db: Session, kind: Kind, people: Sequence[tuple[str, int, str | None]], **facts: Any
+) -> None:
+    """Write the same message to many people (address, id, locale) at once; no cap applies."""
+    now = clock.now()
+    state = MessageState.QUEUED.value
+    rows = [
+        {
+            "kind": kind.value, "recipient": address, "user_id": user_id, "locale": locale,
+            "facts": facts, "state": state, "attempts": 0, "created_at": now, "due_at": now,
+        }
+        for address, user_id, locale in people
+    ]  # fmt: skip
+    if rows:
+        db.execute(insert(OutgoingMessage), rows)
+        db.info["message_queued"] = True
+
+
+def seal(code: str, *, keys: Sequence[str]) -> str:
+    """Encrypt a code under the first of `keys`."""
+    return _box(keys).encrypt(code.encode()).decode()
+
+
+def unseal(sealed: str, *, keys: Sequence[str]) -> str | None:
+    """The code, if one of `keys` opens it; None where the key is gone for good."""
+    try:
+        return _box(keys).decrypt(sealed.encode()).decode()
+    except InvalidToken:
+        return None
+
+
+def claim_due(db: Session) -> OutgoingMessage | None:
+    """Claim one message that is due, for `CLAIM`; None if there is none. The caller commits.
+
+    The claim is one conditional UPDATE, so that two workers never hold the same message.
+    """
+    now = clock.now()
+    due = (
+        select(OutgoingMessage.id)
+        .where(
+            or_(
+                OutgoingMessage.state == MessageState.QUEUED.value,
+                OutgoingMessage.state == MessageState.SENDING.value,
+            ),
+            OutgoingMessage.due_at <= now,
+        )
+        .order_by(OutgoingMessage.due_at)
+        .limit(8)
+    )
+    for message_id in db.scalars(due).all():
+        claimed = db.execute(
+            update(OutgoingMessage)
+            .where(OutgoingMessage.id == message_id, OutgoingMessage.due_at <= now)
+            .where(OutgoingMessage.state.in_([MessageState.QUEUED, MessageState.SENDING]))
+            .values(
+                state=MessageState.SENDING.value,
+                due_at=now + CLAIM,
+                attempts=OutgoingMessage.attempts + 1,
+            )
+        )
+        if claimed.rowcount == 1:
+            return db.get_one(OutgoingMessage, message_id, populate_existing=True)
+    return None
+
+
+def mark_sent(message: OutgoingMessage) -> None:
+    """The server took it; the code goes."""
+    message.state = MessageState.SENT.value
+    message.sent_at = clock.now()
+    message.sealed = None
+    message.last_error = None
+
+
+def mark_shown(message: OutgoingMessage, source: str) -> None:
+    """Kept whole for `/dev/mailbox`: there is no mail server in development."""
+    message.state = MessageState.SHOWN.value
+    message.sent_at = clock.now()
+    message.sealed = None
+    message.source = source
+
+
+def mark_failed(message: OutgoingMessage, error: str, *, for_good: bool) -> bool:
+    """Note why it did not leave, and when to try again; True if it never will."""
+    message.last_error = error[:500]
+    if for_good or message.attempts > len(BACK_OFF):
+        message.state = MessageState.FAILED.value
+        message.sealed = None
+        return True
+    message.state = MessageState.QUEUED.value
+    message.due_at = clock.now() + timedelta(seconds=BACK_OFF[message.attempts - 1])
+    return False
+
+
+def latest(db: Session, *, before: int | None = None, limit: int = 50) -> list[OutgoingMessage]:
+    """The newest messages, newest first; `before` is the id of the last row already seen."""
+    query = select(OutgoingMessage).order_by(OutgoingMessage.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(OutgoingMessage.id < before)
+    return list(db.scalars(query))
+
+
+def count_by_state(db: Session) -> dict[str, int]:
+    """How many messages stand in each state."""
+    rows = db.execute(
+        select(OutgoingMessage.state, func.count()).group_by(OutgoingMessage.state)
+    )
+    return {state: number for state, number in rows}
+
+
+def _box(keys: Sequence[str]) -> MultiFernet:
+    boxes = []
+    for key in keys:
+        digest = hashlib.sha256(b"rollcall outbox\0" + key.encode()).digest()
+        boxes.append(Fernet(base64.urlsafe_b64encode(digest)))
+    return MultiFernet(boxes)

@@ -1,0 +1,81 @@
+"""What people may do beside learning: permissions, and the roles that bundle them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.core import clock
+from app.core.errors import LinkDead
+from app.models.people import Role, RoleGrant
+
+OWNER = "owner"
+
+
+class Permission(StrEnum):
+    """What an admin page asks for."""
+
+    AUDIT_READ = "audit:read"
+    OUTBOX_READ = "outbox:read"
+    PEOPLE_READ = "people:read"
+    PROGRAMS_READ = "programs:read"
+    ROSTER_READ = "roster:read"
+    ROSTER_WRITE = "roster:write"
+
+
+def permissions_of(db: Session, user_id: int) -> frozenset[str]:
+    """The permissions that this person's roles add up to."""
+    rows = db.scalars(
+        select(Role.permissions)
+        .join(RoleGrant, RoleGrant.role_id == Role.id)
+        .where(RoleGrant.user_id == user_id)
+    )
+    return frozenset(permission for row in rows for permission in row)
+
+
+def names_of(db: Session, user_ids: list[int]) -> dict[int, list[str]]:
+    """The role names of each of these people, in one query; people without a role are absent."""
+    rows = db.execute(
+        select(RoleGrant.user_id, Role.name)
+        .join(Role, RoleGrant.role_id == Role.id)
+        .where(RoleGrant.user_id.in_(user_ids))
+        .order_by(Role.name)
+    )
+    names: dict[int, list[str]] = {}
+    for user_id, name in rows:
+        names.setdefault(user_id, []).append(name)
+    return names
+
+
+def owner_stamp(db: Session) -> int:
+    """What a link that offers ownership is stamped with: it changes when an owner is made."""
+    return db.execute(select(Role.version).where(Role.name == OWNER)).scalar_one()
+
+
+def has_owner(db: Session) -> bool:
+    """Whether anybody owns this installation yet."""
+    return (
+        db.scalar(
+            select(RoleGrant.user_id).join(Role, RoleGrant.role_id == Role.id)
+            .where(Role.name == OWNER).limit(1)
+        )
+        is not None
+    )
+
+
+def make_owner(db: Session, user_id: int, *, stamp: int) -> None:
+    """Give the owner role under a link's `stamp`. Raises `LinkDead` where it moved on.
+
+    The stamp is compared and moved in one statement, so of two uses of a link one wins.
+    """
+    claimed = db.execute(
+        update(Role)
+        .where(Role.name == OWNER, Role.version == stamp)
+        .values(version=Role.version + 1)
+        .returning(Role.id)
+    ).first()
+    if claimed is None:
+        raise LinkDead
+    db.add(RoleGrant(user_id=user_id, role_id=claimed.id, granted_at=clock.now()))

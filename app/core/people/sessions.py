@@ -1,0 +1,159 @@
+"""Where people are signed in: rows that cookies name by a random token.
+
+Ending a row ends the cookie at the next request, in every process. Only a hash of the token is
+kept, so a copy of the database opens nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy.orm import Session
+
+from app.core import clock
+from app.core.audit import Origin
+from app.core.errors import N_, SignedOut
+from app.core.people import users
+from app.models.access import SignInSession
+from app.models.people import RoleGrant, User
+
+SEEN_EVERY = timedelta(minutes=5)
+"""`last_seen_at` is written at most this often."""
+
+KEPT = timedelta(days=90)
+"""How long an ended session is still listed before it is tidied away."""
+
+
+@dataclass(frozen=True)
+class Lifetimes:
+    """How long sessions live: `idle` without a request, `whole` in all, `remembered` instead."""
+
+    idle: timedelta
+    whole: timedelta
+    remembered: timedelta
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Somebody who is signed in, and by which session."""
+
+    user: User
+    session_id: int
+    has_role: bool
+    last_seen_at: datetime
+
+
+class TakenOffList(SignedOut):
+    """Signed out because an import dropped the person; the answer to their next request."""
+
+    words = N_("You were taken off the list on %(date)s, so we signed you out. %(contact)s can help.")
+
+
+def open_session(
+    db: Session,
+    user_id: int,
+    *,
+    method: str,
+    remember: bool,
+    lifetimes: Lifetimes,
+    origin: Origin,
+) -> str:
+    """Write a session of `user_id` and return the token for the cookie."""
+    token = secrets.token_urlsafe(32)
+    now = clock.now()
+    db.add(
+        SignInSession(
+            token_hash=_hash(token),
+            user_id=user_id,
+            method=method,
+            created_at=now,
+            last_seen_at=now,
+            expires_at=now + (lifetimes.remembered if remember else lifetimes.whole),
+            idle_seconds=None if remember else int(lifetimes.idle.total_seconds()),
+            ip=origin.ip,
+            user_agent=origin.user_agent[:400] if origin.user_agent else None,
+        )
+    )
+    return token
+
+
+def check_session(db: Session, token: str) -> Presence:
+    """Who the token's session belongs to, in one query.
+
+    Raises `SignedOut` where it ended, ran out, or its person may no longer be here.
+    """
+    row = db.execute(
+        select(
+            SignInSession,
+            User,
+            users.on_list(),
+            exists().where(RoleGrant.user_id == User.id),
+        )
+        .join(User, User.id == SignInSession.user_id)
+        .where(SignInSession.token_hash == _hash(token))
+    ).one_or_none()
+    if row is None:
+        raise SignedOut
+    session, user, listed, has_role = row
+    if session.end_reason == "off_list":
+        raise TakenOffList(date=session.ended_at.date())
+    if session.ended_at is not None or _ran_out(session):
+        raise SignedOut
+    if users.shut_out_reason(user, listed=listed) is not None:
+        raise SignedOut
+    return Presence(user, session.id, bool(has_role), session.last_seen_at)
+
+
+def note_seen(db: Session, presence: Presence) -> bool:
+    """Write that the session was used, if that was not written lately; True if it was now."""
+    now = clock.now()
+    if presence.last_seen_at > now - SEEN_EVERY:
+        return False
+    db.execute(
+        update(SignInSession)
+        .where(SignInSession.id == presence.session_id)
+        .values(last_seen_at=now)
+    )
+    return True
+
+
+def end_session(db: Session, token: str, reason: str) -> int | None:
+    """End the token's session; the id of its person, or None if it was over already."""
+    row = db.execute(
+        update(SignInSession)
+        .where(SignInSession.token_hash == _hash(token), SignInSession.ended_at.is_(None))
+        .values(ended_at=clock.now(), end_reason=reason)
+        .returning(SignInSession.user_id)
+    ).first()
+    return None if row is None else row.user_id
+
+
+def end_all_of(db: Session, whose: ColumnElement[bool], reason: str) -> None:
+    """End every session whose `SignInSession.user_id` meets the condition `whose`."""
+    db.execute(
+        update(SignInSession)
+        .where(whose, SignInSession.ended_at.is_(None))
+        .values(ended_at=clock.now(), end_reason=reason)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def tidy(db: Session) -> None:
+    """Drop the sessions that ended or ran out long ago."""
+    db.execute(delete(SignInSession).where(SignInSession.expires_at < clock.now() - KEPT))
+
+
+def _ran_out(session: SignInSession) -> bool:
+    now = clock.now()
+    if now >= session.expires_at:
+        return True
+    idle = session.idle_seconds
+    return idle is not None and now >= session.last_seen_at + timedelta(seconds=idle)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

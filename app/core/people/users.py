@@ -1,0 +1,96 @@
+"""Who may be here: the conditions that every sign-in and every request asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from app.core import clock
+from app.models.access import SignInSession
+from app.models.people import Entitlement, RoleGrant, Source, Status, User
+from app.models.rosters import RosterLine
+
+
+def on_list() -> ColumnElement[bool]:
+    """The SQL condition under which the list does not keep a `User` out.
+
+    Let in is who has an active line in the list in force, or an LO Root ID that is not the
+    roster's, or a role, or an account that no roster ever vouched for.
+    """
+    return or_(
+        User.from_roster.is_(False),
+        exists().where(RosterLine.address == User.address, RosterLine.active.is_(True)),
+        exists().where(
+            Entitlement.user_id == User.id, Entitlement.source != Source.ROSTER.value
+        ),
+        exists().where(RoleGrant.user_id == User.id),
+    )
+
+
+def shut_out_reason(user: User, *, listed: bool) -> str | None:
+    """Why this person may not be here: `suspended`, `expired`, `off_list`; None if they may.
+
+    An expiry date is good through the whole of its day.
+    """
+    if user.status.strip().casefold() != Status.ACTIVE.casefold():
+        return "suspended"
+    if user.expiry_date is not None and clock.now() >= user.expiry_date + timedelta(days=1):
+        return "expired"
+    return None if listed else "off_list"
+
+
+def find(db: Session, address: str) -> tuple[User, bool] | None:
+    """The person with this canonical address, and whether the list lets them in."""
+    row = db.execute(select(User, on_list()).where(User.address == address)).one_or_none()
+    return None if row is None else (row[0], bool(row[1]))
+
+
+def get(db: Session, user_id: int) -> tuple[User, bool]:
+    """The person with this id, as they stand now, and whether the list lets them in."""
+    row = db.execute(
+        select(User, on_list()).where(User.id == user_id).execution_options(populate_existing=True)
+    ).one()
+    return row[0], bool(row[1])
+
+
+@dataclass(frozen=True)
+class Row:
+    """A person as a list shows them; `reason` says why they are kept out, None if they are not."""
+
+    user: User
+    reason: str | None
+    last_seen_at: datetime | None
+
+
+def latest(
+    db: Session, *, search: str = "", before: int | None = None, limit: int = 50
+) -> list[Row]:
+    """People by id, newest first; `search` is any part of a name or address."""
+    seen = (
+        select(func.max(SignInSession.last_seen_at))
+        .where(SignInSession.user_id == User.id)
+        .scalar_subquery()
+    )
+    query = select(User, on_list(), seen).order_by(User.id.desc()).limit(limit)
+    if search.strip():
+        part = search.strip()
+        query = query.where(
+            or_(
+                User.last_name.icontains(part, autoescape=True),
+                User.email.icontains(part, autoescape=True),
+            )
+        )
+    if before is not None:
+        query = query.where(User.id < before)
+    return [
+        Row(user, shut_out_reason(user, listed=listed), last_seen_at)
+        for user, listed, last_seen_at in db.execute(query)
+    ]
+
+
+def count(db: Session) -> int:
+    """How many accounts there are."""
+    return db.scalar(select(func.count()).select_from(User)) or 0

@@ -1,0 +1,168 @@
+"""Six digits by mail: made, hashed under a key, counted, and used once.
+
+Bound to purpose and address. Five wrong tries within 15 minutes of the first end all live codes
+of that purpose and address, and a new code resets nothing (NIST SP 800-63B-4 §3.1.3.2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import unicodedata
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from app.core import clock, throttle
+from app.core.errors import N_, Refusal, WrongCode
+from app.models.access import Code, Purpose
+
+DIGITS = 6
+TRIES = 5
+WINDOW = timedelta(minutes=15)
+REMEMBERED = timedelta(hours=2)
+"""How long a code that ran out is still told apart from a wrong one."""
+
+
+class NotSixDigits(Refusal):
+    """What was typed cannot be a code; it is no try."""
+
+    code = "not_six_digits"
+    status = 422
+    words = N_("A code has 6 digits; this one has %(number)s.")
+
+
+class RanOut(Refusal):
+    """The digits are those of a code that ran out a short while ago."""
+
+    code = "ran_out"
+    status = 400
+    words = N_("This code has run out.")
+
+
+def issue(
+    db: Session, purpose: Purpose, address: str, *, lifetime: timedelta, keys: Sequence[str]
+) -> tuple[int, str]:
+    """Store a new code for `address`; its id, and its digits, to be mailed."""
+    digits = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
+    return _store(db, purpose, address, _digest(keys[0], purpose, address, digits), lifetime), digits
+
+
+def issue_none(db: Session, purpose: Purpose, address: str, *, lifetime: timedelta) -> None:
+    """Store a row that no digits fit, so that a stranger's request costs what a person's does."""
+    _store(db, purpose, address, None, lifetime)
+
+
+def check(
+    db: Session, purpose: Purpose, address: str, typed: str, *, keys: Sequence[str]
+) -> int:
+    """Count a try, compare, and return the id of the code that fits, still unused.
+
+    Raises `NotSixDigits` (uncounted), `TooManyTries`, `RanOut` or `WrongCode`. The count is
+    committed before anything is compared.
+    """
+    digits = normalise(typed)
+    throttle.count(db, scope(purpose), address, limit=TRIES, window=WINDOW)
+    now = clock.now()
+    rows = db.execute(
+        select(Code.id, Code.secret_hash, Code.expires_at).where(
+            Code.purpose == purpose.value,
+            Code.address == address,
+            Code.used_at.is_(None),
+            Code.expires_at > now - REMEMBERED,
+        )
+    ).all()
+    wanted = [_digest(key, purpose, address, digits) for key in keys]
+    fitting = [row for row in rows if any(_same(row.secret_hash, each) for each in wanted)]
+    for row in fitting:
+        if row.expires_at > now:
+            return int(row.id)
+    raise RanOut if fitting else WrongCode
+
+
+def use(db: Session, purpose: Purpose, address: str, code_id: int) -> None:
+    """Claim the code, forget the wrong tries, and end the other codes of that address.
+
+    Raises `WrongCode` where another request was first: a code is good once.
+    """
+    claimed = db.execute(
+        update(Code)
+        .where(Code.id == code_id, Code.used_at.is_(None))
+        .values(used_at=clock.now())
+    )
+    if claimed.rowcount != 1:
+        raise WrongCode
+    end_all(db, purpose, address)
+
+
+def end_all(db: Session, purpose: Purpose, address: str) -> None:
+    """End every live code of `address` and forget its wrong tries: it was proven."""
+    db.execute(
+        update(Code)
+        .where(Code.purpose == purpose.value, Code.address == address, Code.used_at.is_(None))
+        .values(used_at=clock.now())
+    )
+    throttle.clear(db, scope(purpose), address)
+
+
+def is_unused(db: Session, code_id: int) -> bool:
+    """Whether the code is still to be used; wrong tries do not count here."""
+    return db.scalar(select(Code.id).where(Code.id == code_id, Code.used_at.is_(None))) is not None
+
+
+def scope(purpose: Purpose) -> str:
+    """The name under which wrong tries of this purpose are counted."""
+    return f"code:{purpose.value}"
+
+
+def normalise(typed: str) -> str:
+    """The six digits that somebody meant: spaces, dashes, dots and foreign digits are forgiven."""
+    digits = ""
+    for character in typed.strip():
+        if unicodedata.category(character) in {"Pd", "Zs", "Cf"} or character in ".\t":
+            continue
+        digit = unicodedata.digit(character, None)
+        if digit is None:
+            raise NotSixDigits(number=sum(map(str.isdigit, typed)))
+        digits += str(digit)
+    if len(digits) != DIGITS:
+        raise NotSixDigits(number=len(digits))
+    return digits
+
+
+def tidy(db: Session) -> None:
+    """Drop the codes that nobody can be told about any more."""
+    db.execute(delete(Code).where(Code.expires_at < clock.now() - REMEMBERED))
+
+
+def _store(
+    db: Session, purpose: Purpose, address: str, digest: str | None, lifetime: timedelta
+) -> int:
+    now = clock.now()
+    code = Code(
+        purpose=purpose.value,
+        address=address,
+        secret_hash=digest,
+        created_at=now,
+        expires_at=now + lifetime,
+    )
+    db.add(code)
+    db.flush()  # The mailed link names the code by its id.
+    return code.id
+
+
+def _digest(key: str, purpose: Purpose, address: str, digits: str) -> str:
+    # Six digits can be tried out in no time: without the key a copy of the table would tell them.
+    text = f"{purpose.value}\0{address}\0{digits}".encode()
+    return hmac.new(b"rollcall code\0" + key.encode(), text, hashlib.sha256).hexdigest()
+
+
+def _same(stored: str | None, wanted: str) -> bool:
+    return stored is not None and hmac.compare_digest(stored, wanted)
+
+
+def _scope(purpose: Purpose) -> str:
+    return f"code:{purpose.value}"

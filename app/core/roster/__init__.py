@@ -1,0 +1,1 @@
+"""Who may enter, and what for: files, their differences, imports and entitlements."""

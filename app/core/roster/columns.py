@@ -1,0 +1,329 @@
+"""What the cells of a roster file mean: its delimiter, its header, and one line of it.
+
+Longer than most modules: all that is decided about one line stands together.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from app.addresses import BadAddress, canonical
+from app.core.errors import N_, Refusal
+
+COLUMNS = ("user_code", "last_name", "email", "status", "class_name", "date", "lo_root_id")
+"""The seven columns, in the order that a file without a header has them in."""
+NEEDED = ("last_name", "email", "status", "lo_root_id")
+COLUMN_LIMIT = 100
+CELL_LIMIT = 1_000
+"""Characters of one cell that is read."""
+DELIMITERS = ",;\t|"
+
+_ALIASES = {
+    "user_code": "usercode usercodes userid code",
+    "last_name": "lastname lastnames surname surnames familyname apellido apellidos",
+    "email": "email emails emailaddress mail workemail",
+    "status": "status accountstatus",
+    "class_name": "classname class course",
+    "date": "date",
+    "lo_root_id": "lorootid lorootids loid loids loroot",
+}
+_COLUMN_OF = {alias: name for name, words in _ALIASES.items() for alias in words.split()}
+_SAMPLE_ROWS = 50
+# Looking for an address in all cells of a line that makes no sense would let such lines cost much.
+_SEARCHED = 20
+
+# Exports put one apostrophe before what a spreadsheet would take for a formula, full-width signs
+# too, and before cells that looked like that already (OWASP ASVS 1.2.10). A carriage return has
+# become a newline when a cell comes here.
+_GUARDED = re.compile("''*[=+\\-@\t\n\uff1d\uff0b\uff0d\uff20]")
+# Zero-width joiners (U+200C, U+200D) belong to the spelling of Persian and Indic names and stay.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+# Unicode counts these apostrophes among the letters.
+_APOSTROPHES = "\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\ua78b\ua78c"
+_ONE_LETTER = str.maketrans(
+    {"ł": "l", "ø": "o", "ß": "ss", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe"}
+    | {"þ": "th", "\N{LATIN SMALL LETTER DOTLESS I}": "i"}
+    | {"\N{GREEK SMALL LETTER FINAL SIGMA}": "\N{GREEK SMALL LETTER SIGMA}"}
+    | dict.fromkeys(_APOSTROPHES)
+)
+_LATIN_ACCENTS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
+_SUFFIXES = frozenset({"jr", "sr", "ii", "iii", "iv"})
+
+
+class FileRefused(Refusal):
+    """A file that cannot be read as a roster; `line` is where, if one line is to blame."""
+
+    code = "file_refused"
+    status = 422
+    words = N_("%(reason)s")
+
+    def __init__(self, reason: str, line: int | None = None) -> None:
+        super().__init__(reason=reason, line=line)
+        self.line = line
+
+
+class Line(NamedTuple):
+    """One good line. `number` is the physical line where it starts; all else is its trimmed text.
+
+    `email` is as written and `address` its canonical form; `surname_key` compares surnames.
+    """
+
+    number: int
+    user_code: str
+    last_name: str
+    email: str
+    address: str
+    status: str
+    active: bool
+    class_name: str
+    date: str
+    lo_root_ids: tuple[str, ...]
+    surname_key: str
+
+
+class Problem(NamedTuple):
+    """A line that cannot be taken; `column` is empty where the whole line is meant.
+
+    `address` is whose line it seems to be, so that a person with only problem lines can be kept.
+    """
+
+    number: int
+    column: str
+    reason: str
+    address: str | None
+
+
+class Remark(NamedTuple):
+    """Something odd about a line that is taken all the same."""
+
+    number: int
+    column: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Where the seven columns stand in a file; `width` is the place of one that is not there."""
+
+    places: tuple[int, ...]
+    width: int
+    least: int
+    headed: bool
+
+
+HEADERLESS = Shape(tuple(range(len(COLUMNS))), len(COLUMNS), len(COLUMNS), headed=False)
+
+
+class _Unfit(Exception):
+    """What keeps a line from being taken: the column and the reason."""
+
+    def __init__(self, column: str, reason: str) -> None:
+        super().__init__(reason)
+        self.column = column
+        self.reason = reason
+
+
+def find_delimiter(text: str) -> str:
+    """Return the delimiter under which the first lines make most sense; a comma if none does."""
+    return max(DELIMITERS, key=lambda delimiter: _sense(text, delimiter))
+
+
+def _sense(text: str, delimiter: str) -> tuple[int, int, int]:
+    """Say how well a delimiter fits: known header names, lines without a header, lines alike."""
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
+    rows = [row for row in islice(reader, _SAMPLE_ROWS) if any(row)]
+    names = len(_known(rows[0])) if rows and is_header(rows[0]) else 0
+    people = sum(len(row) == len(COLUMNS) and len(_addresses(row[2:3])) for row in rows)
+    widths = Counter(len(row) for row in rows if len(row) > 1)
+    return names, people, max(widths.values(), default=0)
+
+
+def is_header(row: Sequence[str]) -> bool:
+    """Say whether the first row names columns rather than a person.
+
+    One known name is enough where the row could not be a line without a header anyway.
+    """
+    return not _addresses(row) and len(_known(row)) >= (2 if len(row) == len(COLUMNS) else 1)
+
+
+def read_header(row: Sequence[str]) -> Shape:
+    """Find the columns by name, in any order. Raises FileRefused if one is missing or doubled."""
+    names = _known(row)
+    for column in NEEDED:
+        places = [place for place, name in names if name == column]
+        if not places:
+            raise FileRefused(f"The header has no column “{column}”. Add it and upload it again.")
+        if len(places) > 1:
+            both = " and ".join(str(place + 1) for place in places)
+            raise FileRefused(f"The header names “{column}” more than once, in columns {both}.")
+    found = {name: place for place, name in reversed(names)}
+    return Shape(
+        places=tuple(found.get(name, len(row)) for name in COLUMNS),
+        width=len(row),
+        least=1 + max(found[name] for name in NEEDED),
+        headed=True,
+    )
+
+
+def _known(row: Sequence[str]) -> list[tuple[int, str]]:
+    """List the cells that name one of our columns: place and name."""
+    plain = (re.sub(r"[\W_]+", "", cell.lower()) for cell in row)
+    return [(place, _COLUMN_OF[word]) for place, word in enumerate(plain) if word in _COLUMN_OF]
+
+
+def read_line(
+    number: int, row: list[str], shape: Shape, encoding: str, remarks: list[Remark]
+) -> Line | Problem:
+    """Make a Line of the cells of one row, or a Problem with the first thing that is wrong.
+
+    What is odd about a Line is added to `remarks`.
+    """
+    try:
+        code, last_name, email, status, class_name, date, ids = _cells(row, shape, encoding)
+        if not last_name:
+            raise _Unfit("last_name", N_("The last name is blank."))
+        if not email:
+            raise _Unfit("email", N_("The email address is blank."))
+        address = canonical(email)
+    except _Unfit as unfit:
+        return Problem(number, unfit.column, unfit.reason, address_of(row, shape))
+    except BadAddress as bad:
+        return Problem(number, "email", str(bad), None)
+    key = surname_key(last_name)
+    active = _is_active(number, status, remarks)
+    held = _lo_root_ids(number, ids, remarks)
+    return Line(
+        number, code, last_name, email, address, status, active, class_name, date, held, key
+    )
+
+
+def _cells(row: list[str], shape: Shape, encoding: str) -> list[str]:
+    """Return the seven cells in the order of COLUMNS, trimmed and without an export's apostrophe.
+
+    Raises _Unfit for a wrong number of fields and for cells that no roster has.
+    """
+    if not shape.least <= len(row) <= shape.width:
+        raise _Unfit("", _wrong_count(len(row), shape))
+    if shape.headed:
+        padded = row + [""] * (shape.width + 1 - len(row))
+        row = [padded[place] for place in shape.places]
+    cells = [cell.strip() for cell in row]
+    whole = "".join(cells)
+    if "'" in whole:
+        cells = [_unguarded(cell) for cell in cells]
+        whole = "".join(cells)
+    if not whole.isprintable() or len(whole) > CELL_LIMIT:
+        _check_cells(cells)
+    if encoding == "cp1252" and not whole.isascii():
+        _check_mixed(cells)
+    return cells
+
+
+def _wrong_count(count: int, shape: Shape) -> str:
+    if not shape.headed:
+        return f"The line has {count} fields; without a header it needs exactly {shape.width}."
+    if count > shape.width:
+        return f"The line has too many fields: {count}, and the header names {shape.width}."
+    return f"The line has too few fields: {count}, and the header names {shape.width}."
+
+
+def _check_cells(cells: Iterable[str]) -> None:
+    for column, cell in zip(COLUMNS, cells, strict=True):
+        if len(cell) > CELL_LIMIT:
+            raise _Unfit(column, f"The cell is longer than {CELL_LIMIT:,} characters.")
+        if "\n" in cell:
+            raise _Unfit(column, N_("The cell has a line break inside."))
+        if unseen := _UNSEEN.search(cell):
+            raise _Unfit(column, f"The cell has an invisible character, U+{ord(unseen[0]):04X}.")
+
+
+def _check_mixed(cells: Iterable[str]) -> None:
+    """Refuse a cell of a Windows-1252 file that is UTF-8: such a file was pasted together."""
+    for column, cell in zip(COLUMNS, cells, strict=True):
+        if cell.isascii():
+            continue
+        try:
+            right = cell.encode("cp1252").decode()
+        except UnicodeDecodeError:
+            continue
+        raise _Unfit(column, f"The cell is UTF-8, not Windows-1252; it seems to mean “{right}”.")
+
+
+def _is_active(number: int, status: str, remarks: list[Remark]) -> bool:
+    word = status.casefold()
+    if word not in ("active", "inactive"):
+        reason = f"The status “{status}” is not known, so it is not active."
+        remarks.append(Remark(number, "status", reason))
+    return word == "active"
+
+
+def _lo_root_ids(number: int, cell: str, remarks: list[Remark]) -> tuple[str, ...]:
+    """Split a cell at `;` and `,`; ids keep their order and come once.
+
+    The text `nan` is what an earlier program wrote where there was no id.
+    """
+    parts = [part.strip() for part in re.split("[;,]", cell)]
+    ids = tuple(dict.fromkeys(part for part in parts if part and part != "nan"))
+    if not ids or "nan" in parts:
+        reason = N_("The LO Root ID is blank; the line grants none.")
+        remarks.append(Remark(number, "lo_root_id", reason))
+    return ids
+
+
+def address_of(row: Sequence[str], shape: Shape) -> str | None:
+    """Say whose line this seems to be: the email column, or else the only address in the row."""
+    place = shape.places[COLUMNS.index("email")]
+    for cells in (row[place : place + 1], row[:_SEARCHED]):
+        found = _addresses(cells)
+        if len(found) == 1:
+            return found.pop()
+    return None
+
+
+def _addresses(cells: Iterable[str]) -> set[str]:
+    found = set()
+    for cell in cells:
+        if "@" in cell and len(cell) <= CELL_LIMIT:
+            try:
+                found.add(canonical(_unguarded(cell.strip())))
+            except BadAddress:
+                continue
+    return found
+
+
+def _unguarded(cell: str) -> str:
+    return cell[1:].strip() if _GUARDED.match(cell) else cell
+
+
+def surname_key(name: str) -> str:
+    """Return what two spellings of a surname have in common: "O'Neil Jr." and "ONEIL" are alike.
+
+    Accents, case, blanks, punctuation and Jr, Sr, II, III, IV at the end do not count; letters of
+    every script do. Empty only for a blank name. `surname_key` of the result is the result.
+    """
+    if name.isascii() and name.isalpha():
+        return name.lower()
+    text = unicodedata.normalize("NFKD", name).lower().translate(_ONE_LETTER)
+    text = unicodedata.normalize("NFC", _LATIN_ACCENTS.sub("", text))
+    words = "".join(
+        letter if unicodedata.category(letter)[0] in "LMN" else _gap(letter) for letter in text
+    ).split()
+    while len(words) > 1 and words[-1] in _SUFFIXES:
+        words.pop()
+    return "".join(words) or name.strip().lower()
+
+
+def _gap(letter: str) -> str:
+    """Part words at blanks, hyphens, commas and dots; all other signs stand within a word."""
+    category = unicodedata.category(letter)
+    return " " if category[0] == "Z" or category == "Pd" or letter in ".,\t\n" else ""

@@ -1,0 +1,119 @@
+"""What people hold because the list says so, kept equal to the list in force.
+
+`entitlements` says why somebody holds an LO Root ID; `user_lo_root_ids` holds the union and is
+what access reads. Both are written here, in one transaction, by statements over sets of people.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    delete,
+    exists,
+    insert,
+    literal,
+    not_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from app.core import clock
+from app.core.people import sessions, users
+from app.models.access import SignInSession
+from app.models.people import Entitlement, Source, User, UserLoRootId
+from app.models.rosters import RosterLine
+
+ROSTER = Source.ROSTER.value
+
+
+def follow_list(db: Session, whose: ColumnElement[bool]) -> None:
+    """Give the people who meet the condition `whose` on `User` what the list grants, no more.
+
+    Who is left with no right to be here is signed out everywhere at once.
+    """
+    db.flush()  # The statements below must see a person who was added a moment ago.
+    people = select(User.id).where(whose)
+    _vouch(db, whose)
+    _take_what_went(db, people)
+    _give_what_came(db, people)
+    _drop_unexplained(db, people)
+    _hold_explained(db, people)
+    off_list = select(User.id).where(whose, not_(users.on_list()))
+    sessions.end_all_of(db, SignInSession.user_id.in_(off_list), "off_list")
+
+
+def _vouch(db: Session, whose: ColumnElement[bool]) -> None:
+    listed = exists().where(RosterLine.address == User.address, RosterLine.active.is_(True))
+    db.execute(
+        update(User)
+        .where(whose, User.from_roster.is_(False), listed)
+        .values(from_roster=True)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _take_what_went(db: Session, people: Select[tuple[int]]) -> None:
+    address = select(User.address).where(User.id == Entitlement.user_id).scalar_subquery()
+    granted = exists().where(
+        RosterLine.address == address,
+        RosterLine.active.is_(True),
+        RosterLine.lo_root_id == Entitlement.lo_root_id,
+    )
+    db.execute(
+        delete(Entitlement)
+        .where(
+            Entitlement.source == ROSTER,
+            Entitlement.user_id.in_(people),
+            not_(granted),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _give_what_came(db: Session, people: Select[tuple[int]]) -> None:
+    held = exists().where(
+        Entitlement.user_id == User.id,
+        Entitlement.lo_root_id == RosterLine.lo_root_id,
+        Entitlement.source == ROSTER,
+    )
+    now = literal(clock.now(), Entitlement.granted_at.type)
+    came = (
+        select(User.id, RosterLine.lo_root_id, literal(ROSTER), now)
+        .join(RosterLine, RosterLine.address == User.address)
+        .where(
+            User.id.in_(people),
+            RosterLine.active.is_(True),
+            RosterLine.lo_root_id != "",
+            not_(held),
+        )
+        .distinct()
+    )
+    columns = ["user_id", "lo_root_id", "source", "granted_at"]
+    db.execute(insert(Entitlement).from_select(columns, came))
+
+
+def _drop_unexplained(db: Session, people: Select[tuple[int]]) -> None:
+    explained = exists().where(
+        Entitlement.user_id == UserLoRootId.user_id,
+        Entitlement.lo_root_id == UserLoRootId.lo_root_id,
+    )
+    db.execute(
+        delete(UserLoRootId)
+        .where(UserLoRootId.user_id.in_(people), not_(explained))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _hold_explained(db: Session, people: Select[tuple[int]]) -> None:
+    held = exists().where(
+        UserLoRootId.user_id == Entitlement.user_id,
+        UserLoRootId.lo_root_id == Entitlement.lo_root_id,
+    )
+    missing = (
+        select(Entitlement.user_id, Entitlement.lo_root_id)
+        .where(Entitlement.user_id.in_(people), not_(held))
+        .distinct()
+    )
+    db.execute(insert(UserLoRootId).from_select(["user_id", "lo_root_id"], missing))

@@ -1,0 +1,1 @@
+"""Carries outgoing messages out: renders them, hands them to a mail server."""

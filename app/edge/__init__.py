@@ -1,0 +1,1 @@
+"""What every request shares: database, identity, guards, headers, limits, logs, refusals."""

@@ -1,0 +1,117 @@
+"""Who is asking: the session row that the cookie names, and where the request came from."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import cast
+
+from flask import Flask, Request, g, redirect, request, session
+from flask_login import LoginManager
+from werkzeug.wrappers import Response
+
+from app.core.audit import Origin
+from app.core.entry.signin import Entered
+from app.core.errors import SignedOut
+from app.core.people import roles, sessions
+from app.core.people.sessions import Presence
+from app.edge.db import commit, db
+from app.models.people import User
+
+TOKEN = "sid"  # noqa: S105 - the name of a key in the cookie, not a secret
+login_manager = LoginManager()
+
+
+def origin() -> Origin:
+    """Where this request came from, by the hops that are configured and no others."""
+    agent = request.user_agent.string or None
+    return Origin(ip=request.remote_addr, user_agent=agent, reference=g.get("reference"))
+
+
+def network() -> str:
+    """What limits count by: the address, or the /64 of an IPv6 one, which is one household."""
+    try:
+        address = ipaddress.ip_address(request.remote_addr or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def presence() -> Presence | None:
+    """Who is signed in with this request's cookie; None if nobody is.
+
+    Why a session ended is kept in `g.signed_out`, so that the answer can say it.
+    """
+    if "presence" not in g:
+        g.presence = None
+        token = session.get(TOKEN)
+        if isinstance(token, str):
+            try:
+                g.presence = sessions.check_session(db, token)
+            except SignedOut as refusal:
+                g.signed_out = refusal
+                session.pop(TOKEN)
+            else:
+                if sessions.note_seen(db, g.presence):
+                    commit()
+    return cast("Presence | None", g.presence)
+
+
+def user() -> User:
+    """The person who is signed in. Raises `SignedOut`, with the reason where there is one."""
+    here = presence()
+    if here is None:
+        raise g.get("signed_out") or SignedOut()
+    return here.user
+
+
+def permissions() -> frozenset[str]:
+    """What the person who is signed in may do beside learning."""
+    here = presence()
+    if here is None or not here.has_role:
+        return frozenset()
+    if "permissions" not in g:
+        g.permissions = roles.permissions_of(db, here.user.id)
+    return cast(frozenset[str], g.permissions)
+
+
+def enter(entered: Entered, target: str) -> Response:
+    """Put the session that was opened into a fresh cookie and go to `target`.
+
+    Of the guest's cookie nothing survives but a question that was being asked.
+    """
+    draft, former = session.get("draft"), token()
+    if former is not None:
+        # Signing in anew ends what this browser was signed in with before.
+        sessions.end_session(db, former, "replaced")
+        commit()
+    session.clear()
+    session[TOKEN] = entered.token
+    session.permanent = entered.remember
+    if draft:
+        session["draft"] = draft
+    g.let_in = True
+    return redirect(target, 303)
+
+
+def leave(target: str) -> Response:
+    """Forget this browser's cookie and go to `target`."""
+    session.clear()
+    return redirect(target, 303)
+
+
+def token() -> str | None:
+    """The token of the session that this request's cookie names."""
+    value = session.get(TOKEN)
+    return value if isinstance(value, str) else None
+
+
+def init_app(app: Flask) -> None:
+    """Let Flask-Login know people by our own session rows."""
+    login_manager.init_app(app)
+
+    @login_manager.request_loader
+    def load(_request: Request) -> User | None:
+        here = presence()
+        return None if here is None else here.user

@@ -1,0 +1,65 @@
+"""What the wiring handed over: settings, the chosen answerer, the way to wake the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import current_app
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.config import Settings
+from app.core.entry.registration import Terms
+from app.core.learning.questions import Answer
+from app.core.people.sessions import Lifetimes
+
+
+@dataclass(frozen=True)
+class Ours:
+    """The parts of a running Rollcall, kept in `app.extensions["rollcall"]`."""
+
+    settings: Settings
+    sessions: sessionmaker[Session]
+    answer: Answer
+    wake: Callable[[], object]
+
+
+def ours() -> Ours:
+    """The parts that the current app was made of."""
+    parts: Ours = current_app.extensions["rollcall"]
+    return parts
+
+
+def setting(name: str) -> object:
+    """The value of one setting."""
+    return getattr(ours().settings, name)
+
+
+def keys() -> list[str]:
+    """The secrets to sign and encrypt with: the first makes, all of them verify."""
+    settings = ours().settings
+    return [settings.FLASK_SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+
+
+def lifetimes() -> Lifetimes:
+    """How long sessions live here."""
+    settings = ours().settings
+    return Lifetimes(
+        idle=timedelta(seconds=settings.SESSION_IDLE),
+        whole=timedelta(seconds=settings.SESSION_LIFETIME),
+        remembered=timedelta(seconds=settings.REMEMBERED_LIFETIME),
+    )
+
+
+def terms(least: str = "PASSWORD_MIN_LENGTH") -> Terms:
+    """What opening an account goes by; `least` names the setting of the least length."""
+    settings = ours().settings
+    return Terms(
+        keys=keys(),
+        code_lifetime=timedelta(seconds=settings.CODE_LIFETIME),
+        lifetimes=lifetimes(),
+        rounds=settings.BCRYPT_LOG_ROUNDS,
+        least=getattr(settings, least),
+        service_words=[settings.SERVICE_NAME],
+    )

@@ -1,0 +1,113 @@
+"""What the worker does: delivers what is due, and tidies up.
+
+Huey keeps the queue: in a SQLite file in `DATA_DIR`, or in Redis where several machines share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from huey import Huey, RedisHuey, SqliteHuey, crontab
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.config import Settings
+from app.core import audit, outbox, throttle
+from app.core.audit import NOWHERE, Event
+from app.core.people import sessions as people_sessions
+from app.core.proof import codes
+from app.core.roster import imports
+from app.delivery import smtp
+from app.delivery.render import render
+from app.delivery.smtp import DeliveryFailed
+from app.models.records import OutgoingMessage
+
+log = structlog.get_logger("rollcall")
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The queue, and the call that has what is due done now."""
+
+    huey: Huey
+    wake: Callable[[], object]
+
+
+def make_jobs(settings: Settings, sessions: sessionmaker[Session]) -> Jobs:
+    """The queue with its tasks; a worker runs them, `wake()` asks for one from anywhere."""
+    huey: Huey
+    if settings.REDIS_URL:
+        huey = RedisHuey("rollcall", url=settings.REDIS_URL)
+    else:
+        huey = SqliteHuey("rollcall", filename=str(settings.DATA_DIR / "jobs.db"))
+
+    @huey.task(name="deliver")
+    def deliver() -> None:
+        deliver_due(sessions, settings)
+
+    @huey.periodic_task(crontab(minute="*"), name="deliver_again")
+    def deliver_again() -> None:
+        deliver_due(sessions, settings)
+
+    @huey.periodic_task(crontab(minute="17"), name="tidy")
+    def tidy() -> None:
+        tidy_up(sessions)
+
+    return Jobs(huey, deliver)
+
+
+def deliver_due(sessions: sessionmaker[Session], settings: Settings) -> int:
+    """Deliver every message that is due, one after the other; how many were tried.
+
+    Each is claimed first, so that several workers share the work, and no transaction is open
+    while a mail server is waited for. Needs an app context.
+    """
+    tried = 0
+    with sessions() as db:
+        while True:
+            message = outbox.claim_due(db)
+            db.commit()
+            if message is None:
+                return tried
+            _deliver(db, message, settings)
+            db.commit()
+            tried += 1
+
+
+def _deliver(db: Session, message: OutgoingMessage, settings: Settings) -> None:
+    try:
+        composed = smtp.compose(message, render(message, settings), settings)
+    except Exception as error:
+        # A template or key that fails today fails tomorrow too; the other mails must go on.
+        log.exception("mail cannot be made", message_id=message.id, kind=message.kind)
+        _give_up(db, message, f"{type(error).__name__}", for_good=True)
+        return
+    if not settings.MAIL_SERVER:
+        outbox.mark_shown(message, composed.as_string())
+        return
+    try:
+        smtp.send(composed, settings)
+    except DeliveryFailed as failure:
+        log.warning("mail not sent", message_id=message.id, error=str(failure))
+        _give_up(db, message, str(failure), for_good=failure.for_good)
+    else:
+        outbox.mark_sent(message)
+        log.info("mail sent", message_id=message.id, kind=message.kind)
+
+
+def _give_up(db: Session, message: OutgoingMessage, error: str, *, for_good: bool) -> None:
+    if outbox.mark_failed(message, error, for_good=for_good):
+        audit.record(
+            db, Event.MAIL_FAILED, NOWHERE, user_id=message.user_id, kind=message.kind, error=error
+        )
+
+
+def tidy_up(sessions: sessionmaker[Session]) -> None:
+    """Drop what is over: windows of counts, dead codes, old sessions, imports left lying."""
+    with sessions() as db:
+        throttle.tidy(db)
+        codes.tidy(db)
+        people_sessions.tidy(db)
+        imports.tidy(db)
+        db.commit()

@@ -1,0 +1,5 @@
+"""What is remembered: the tables, without rules. Importing this package registers them all."""
+
+from app.models import access, conversations, people, programs, records, rosters
+
+__all__ = ["access", "conversations", "people", "programs", "records", "rosters"]

@@ -1,0 +1,138 @@
+"""Who there is: users, what they hold and why, and the roles they were given."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from flask_login import UserMixin
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+    false,
+    select,
+)
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app import hashing
+from app.addresses import BadAddress, canonical
+from app.database import Base, UtcDateTime
+
+
+class Status(StrEnum):
+    """The spellings of `users.status` that we write; reading trims and ignores case."""
+
+    ACTIVE = "Active"
+    INACTIVE = "Inactive"
+
+
+class Source(StrEnum):
+    """Why somebody holds an LO Root ID."""
+
+    ADMIN = "admin"
+    LEGACY = "legacy"
+    ROSTER = "roster"
+
+
+class User(UserMixin, Base):
+    """A person with an account. Columns up to `password_hash` are the legacy application's."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        Index("ix_users_email", "email", unique=True),
+        Index("ix_users_address", "address", unique=True),
+        # An id is never given out twice: chats name their owner by it without a foreign key.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    last_name: Mapped[str] = mapped_column(String)
+    email: Mapped[str] = mapped_column(String)
+    visit_count: Mapped[int | None] = mapped_column(Integer, default=0)
+    status: Mapped[str] = mapped_column(String, default=Status.ACTIVE.value)
+    date_added: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expiry_date: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    address: Mapped[str | None] = mapped_column(String(254))
+    """The canonical form of `email`; NULL where two legacy accounts share one."""
+    verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a mailed code or link last proved that the mailbox is this person's."""
+    from_roster: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether a roster ever vouched for this account: only then can leaving the list close it."""
+    locale: Mapped[str | None] = mapped_column(String(35))
+
+    def set_password(self, password: str, *, rounds: int = 12) -> None:
+        """Hash `password` at bcrypt cost `rounds` and keep the hash."""
+        self.password_hash = hashing.hash_password(password, rounds=rounds)
+
+    def check_password(self, password: str, *, rounds: int = 12) -> bool:
+        """Whether `password` is this person's; takes as long where none is set."""
+        return hashing.verify_password(password, self.password_hash, rounds=rounds)
+
+    def has_password(self) -> bool:
+        """Whether a password is set that we can read."""
+        return hashing.is_readable(self.password_hash)
+
+    @classmethod
+    def get_by_email(cls, db: Session, email: str) -> User | None:
+        """The person with this address, in any spelling; None if there is none."""
+        try:
+            address = canonical(email)
+        except BadAddress:
+            return None
+        return db.scalar(select(cls).where(cls.address == address))
+
+
+class UserLoRootId(Base):
+    """An LO Root ID that somebody holds, whatever the reason: this is what access reads."""
+
+    __tablename__ = "user_lo_root_ids"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    lo_root_id: Mapped[str] = mapped_column(String, primary_key=True, index=True)
+
+
+class Entitlement(Base):
+    """Why somebody holds an LO Root ID; `user_lo_root_ids` is the union of these rows."""
+
+    __tablename__ = "entitlements"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    lo_root_id: Mapped[str] = mapped_column(String, primary_key=True)
+    source: Mapped[str] = mapped_column(String(16), primary_key=True)
+    granted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Role(Base):
+    """A named set of permissions."""
+
+    __tablename__ = "roles"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    permissions: Mapped[list[str]] = mapped_column(JSON)
+    version: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Grows with every grant of this role: the stamp of the links that offer it."""
+
+
+class RoleGrant(Base):
+    """That somebody was given a role, when and by whom."""
+
+    __tablename__ = "role_grants"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    role_id: Mapped[int] = mapped_column(
+        ForeignKey("roles.id", ondelete="CASCADE"), primary_key=True
+    )
+    granted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    granted_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))

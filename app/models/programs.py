@@ -1,0 +1,62 @@
+"""What can be opened: programs, the LO Root IDs that open them, and the quota ledger."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import Boolean, Date, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.database import Base, UtcDateTime
+
+
+class Program(Base):
+    """A program, in the table and columns of the legacy application."""
+
+    __tablename__ = "chatbot_contents"
+    __table_args__ = (UniqueConstraint("code"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    code: Mapped[str] = mapped_column(String(50))
+    name: Mapped[str] = mapped_column(String(100))
+    description: Mapped[str | None] = mapped_column(Text)
+    content: Mapped[str] = mapped_column(Text, deferred=True)
+    is_active: Mapped[bool | None] = mapped_column(Boolean, default=True)
+    char_limit: Mapped[int | None] = mapped_column(Integer, default=50000)
+    """Characters that `content` may have."""
+    created_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    quota: Mapped[int] = mapped_column(Integer, default=3)
+    """Questions per person and UTC day."""
+    intro_message: Mapped[str] = mapped_column(Text)
+    category: Mapped[str] = mapped_column(String(50), default="standard")
+    system_prompt_role: Mapped[str | None] = mapped_column(Text)
+    system_prompt_guidelines: Mapped[str | None] = mapped_column(Text)
+
+    lo_root_ids: Mapped[list[ProgramLoRootId]] = relationship(
+        cascade="all, delete-orphan", lazy="selectin", order_by="ProgramLoRootId.lo_root_id"
+    )
+
+
+class ProgramLoRootId(Base):
+    """An LO Root ID that opens a program; a program without any is open to all who are in."""
+
+    __tablename__ = "chatbot_lo_root_association"
+
+    chatbot_id: Mapped[int] = mapped_column(ForeignKey("chatbot_contents.id"), primary_key=True)
+    lo_root_id: Mapped[str] = mapped_column(String, primary_key=True)
+
+
+class QuotaUse(Base):
+    """How many questions somebody asked a program on a UTC day; survives every deletion of chats."""
+
+    __tablename__ = "quota_uses"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    program_id: Mapped[int] = mapped_column(
+        ForeignKey("chatbot_contents.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    used: Mapped[int] = mapped_column(Integer)

@@ -1,0 +1,85 @@
+"""The admin area: its pages, the permission of each, and the menu made of the same list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from app.core.desk import insight
+from app.core.errors import N_, NotAllowed
+from app.core.people.roles import Permission
+from app.edge import identity
+from app.edge.db import db
+from app.models.people import User
+
+bp = Blueprint("admin", __name__, url_prefix="/admin")
+
+AREAS = [
+    ("admin.home", N_("Overview"), None),
+    ("admin.roster", N_("Roster"), Permission.ROSTER_READ),
+    ("admin.people", N_("People"), Permission.PEOPLE_READ),
+    ("admin.programs", N_("Programs"), Permission.PROGRAMS_READ),
+    ("admin.outbox", N_("Outbox"), Permission.OUTBOX_READ),
+    ("admin.audit", N_("Audit log"), Permission.AUDIT_READ),
+]
+"""Every area: its first page, its name, and what seeing it asks for."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """One entry of the menu."""
+
+    endpoint: str
+    label: str
+    active: bool
+
+
+@bp.before_request
+def guard() -> None:
+    """Let nobody past who has no role at all; each page asks for its own permission besides."""
+    identity.user()
+    if not identity.permissions():
+        raise NotAllowed
+
+
+@bp.context_processor
+def menu() -> dict[str, Any]:
+    """The areas that this person may see."""
+    held = identity.permissions()
+    here = (request.endpoint or "").split("_")[0]
+    areas = [
+        Area(endpoint, _(label), endpoint == here)
+        for endpoint, label, permission in AREAS
+        if permission is None or permission.value in held
+    ]
+    return {"admin_areas": areas}
+
+
+@bp.get("", strict_slashes=False)
+def home() -> ResponseReturnValue:
+    """What needs an admin, and how things stand."""
+    found = insight.overview(db)
+    applied_by = found.in_force.applied_by if found.in_force else None
+    admin = db.get(User, applied_by) if applied_by else None
+    return render_template(
+        "admin/home.html", found=found, applied_by=admin.email if admin else None,
+        todo=_todo(found),
+    )  # fmt: skip
+
+
+def _todo(found: insight.Overview) -> list[tuple[str, str, str]]:
+    """What waits for a person: words, address, and what the button there says."""
+    things = []
+    if found.waiting is not None:
+        words = _("The list %(file)s was checked and waits.", file=found.waiting.file_name)
+        address = url_for("admin.roster_preview", import_id=found.waiting.id)
+        things.append((words, address, _("Look at it")))
+    if found.failed_mails:
+        things.append(
+            (_("Some mails could not be delivered."), url_for("admin.outbox"), _("See why"))
+        )
+    return things

@@ -1,0 +1,56 @@
+"""Choose a program: what this person's LO Root IDs open."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from app.core.learning import chat, programs
+from app.edge import identity
+from app.edge.db import db
+from app.edge.guards import signed_in
+
+bp = Blueprint("programs", __name__)
+
+
+@bp.get("/")
+def home() -> ResponseReturnValue:
+    """Go where this visitor belongs."""
+    signed = identity.presence() is not None
+    return redirect(url_for("programs.select" if signed else "signin.login"))
+
+
+@bp.get("/index")
+@bp.get("/switch_program")
+def old_home() -> ResponseReturnValue:
+    """Lead old bookmarks to the list."""
+    return redirect(url_for("programs.select"))
+
+
+@bp.get("/program_select")
+@signed_in
+def select() -> ResponseReturnValue:
+    """Show the programs that are open to this person, searched and sorted by category."""
+    user = identity.user()
+    q, category = request.args.get("q", "")[:200], request.args.get("category", "")
+    listing = programs.listing(db, user.id, search=q, category=category)
+    last = chat.last_program(db, user.id)
+    return render_template(
+        "programs/select.html",
+        listing=listing,
+        last=next((each for each in listing.all_open if each.code == last), None),
+        categories=[("", _("All")), *((code, _(label)) for code, label in listing.categories)],
+        category=category,
+        is_new=programs.is_new,
+        label_of=lambda kind: _(programs.CATEGORIES.get(kind or "standard", kind)),
+        q=q,
+    )
+
+
+@bp.get("/set_program/<code>")
+@signed_in
+def choose(code: str) -> ResponseReturnValue:
+    """Check that a program is open and go to its chat; nothing is granted by it."""
+    program = programs.enter_program(db, identity.user().id, code)
+    return redirect(url_for("chat.page", code=program.code))

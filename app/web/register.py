@@ -1,0 +1,166 @@
+"""Register: last name and address first, then the mailed code and a password."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import EmailField, PasswordField, StringField
+from wtforms.validators import DataRequired, Length
+
+from app.addresses import BadAddress
+from app.core import clock
+from app.core.entry import registration
+from app.core.entry.registration import NotBoth
+from app.core.entry.signin import Entered
+from app.edge import identity
+from app.edge.db import commit, db
+from app.edge.limits import DOOR, at_fixed_time, limiter
+from app.edge.ours import ours, terms
+from app.edge.refusals import headers_of, say
+
+bp = Blueprint("register", __name__)
+
+RESEND_AFTER = timedelta(seconds=30)
+NO_ADDRESS = _l("Enter an address like name@agency.example")
+
+
+class WhoForm(FlaskForm):
+    """Step 1: who somebody says they are."""
+
+    last_name = StringField(
+        _l("Last name"),
+        [DataRequired(_l("Enter your last name")), Length(max=200, message=_l("Enter a name"))],
+    )
+    email = EmailField(_l("Email"), [DataRequired(NO_ADDRESS)], id="register-email")
+
+
+class ProofForm(FlaskForm):
+    """Step 2: the code from the mail, and the password to be."""
+
+    email = EmailField(_l("Email"), [DataRequired(NO_ADDRESS)], id="register-email")
+    code = StringField(_l("Code"), [DataRequired(_l("Enter the code from the mail"))])
+    password = PasswordField(
+        _l("New password"), [DataRequired(_l("Enter a password"))], id="new-password"
+    )
+
+
+@bp.route("/register", methods=["GET", "POST"])
+@limiter.limit(DOOR, methods=["POST"])
+@at_fixed_time
+def begin() -> ResponseReturnValue:
+    """Take a name and an address; the answer is the same for everybody, the mail is not."""
+    form = WhoForm()
+    if form.validate_on_submit():
+        try:
+            return _send(form.last_name.data, form.email.data)
+        except BadAddress:
+            form.email.errors.append(NO_ADDRESS)
+    return render_template("register/begin.html", form=form), 422 if form.errors else 200
+
+
+@bp.post("/register/resend")
+@limiter.limit(DOOR)
+@at_fixed_time
+def resend() -> ResponseReturnValue:
+    """Send what step 1 sent, again."""
+    asked = session.get("registering")
+    if not asked:
+        return redirect(url_for("register.begin"), 303)
+    flash(_("A new mail is on its way, if one can be sent to this address now."), "success")
+    return _send(asked["last_name"], asked["email"])
+
+
+@bp.route("/register/password", methods=["GET", "POST"])
+@limiter.limit(DOOR, methods=["POST"])
+@at_fixed_time
+def finish() -> ResponseReturnValue:
+    """Take the code and a password, open the account and sign in."""
+    form = ProofForm()
+    asked = session.get("registering") or {}
+    if not form.email.data:
+        form.email.data = asked.get("email")
+    if form.validate_on_submit():
+        try:
+            entered = registration.finish(
+                db,
+                form.email.data,
+                form.code.data,
+                form.password.data,
+                terms=terms(),
+                origin=identity.origin(),
+            )
+        except BadAddress:
+            form.email.errors.append(NO_ADDRESS)
+        except NotBoth as refusal:
+            return _show(form, asked, refusal=refusal)
+        else:
+            return _welcome(entered)
+    return _show(form, asked)
+
+
+@bp.route("/register/password/<token>", methods=["GET", "POST"])
+@limiter.limit(DOOR, methods=["POST"])
+@at_fixed_time
+def finish_by_link(token: str) -> ResponseReturnValue:
+    """The button in the mail: step 2 with address and code filled in; the POST uses it up."""
+    facts = registration.read_link(db, token, terms=terms())
+    form = ProofForm(email=facts["address"], code=facts["digits"])
+    asked = {"email": facts["address"]}
+    if form.validate_on_submit():
+        try:
+            entered = registration.finish_by_link(
+                db, token, form.password.data, terms=terms(), origin=identity.origin()
+            )
+        except NotBoth as refusal:
+            return _show(form, asked, refusal=refusal, token=token)
+        return _welcome(entered)
+    return _show(form, asked, token=token)
+
+
+def _send(last_name: str, email: str) -> ResponseReturnValue:
+    registration.begin(db, last_name, email, terms=terms(), origin=identity.origin())
+    commit()
+    session["registering"] = {
+        "last_name": last_name[:200],
+        "email": email.strip()[:254],
+        "at": clock.now().isoformat(timespec="seconds"),
+    }
+    return redirect(url_for("register.finish"), 303)
+
+
+def _welcome(entered: Entered) -> ResponseReturnValue:
+    commit()
+    response = identity.enter(entered, url_for("programs.select"))
+    flash(_("Welcome, %(name)s. Your account is ready.", name=entered.user.last_name), "success")
+    return response
+
+
+def _show(
+    form: ProofForm,
+    asked: dict[str, str],
+    *,
+    refusal: NotBoth | None = None,
+    token: str | None = None,
+) -> ResponseReturnValue:
+    for name, problem in (refusal.by_field if refusal else {}).items():
+        form[name].errors = [*form[name].errors, say(problem)]
+    sent_at = datetime.fromisoformat(asked["at"]) if asked.get("at") else None
+    waited = clock.now() - sent_at if sent_at else RESEND_AFTER
+    page = render_template(
+        "register/finish.html",
+        form=form,
+        carried=bool(asked) and asked["email"] == form.email.data,
+        action=request.path,
+        by_link=token is not None,
+        sent_at=sent_at,
+        wait=max(0, int((RESEND_AFTER - waited).total_seconds())),
+        minutes=int(ours().settings.CODE_LIFETIME // 60),
+        password_floor=ours().settings.PASSWORD_MIN_LENGTH,
+    )
+    headers = headers_of(refusal) if refusal else {}
+    return page, (refusal.status if refusal else 422 if form.errors else 200), headers

@@ -1,0 +1,72 @@
+"""Sign in by address and password."""
+
+from __future__ import annotations
+
+from flask import redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, EmailField, PasswordField
+from wtforms.validators import DataRequired
+
+from app.core.entry import signin
+from app.core.errors import CannotSignIn, TooManyTries
+from app.edge import identity
+from app.edge.db import commit, db
+from app.edge.guards import safe_next
+from app.edge.limits import DOOR, at_fixed_time, limiter
+from app.edge.ours import lifetimes, ours
+from app.edge.refusals import headers_of, say
+from app.web.signin import bp
+
+
+class PasswordForm(FlaskForm):
+    """What signing in asks for."""
+
+    email = EmailField(
+        _l("Email"), [DataRequired(_l("Enter your email address"))], id="login-email"
+    )
+    password = PasswordField(
+        _l("Password"), [DataRequired(_l("Enter your password"))], id="current-password"
+    )
+    remember = BooleanField(_l("Remember me"))
+
+
+@bp.route("/login", methods=["GET", "POST"])
+@limiter.limit(DOOR, methods=["POST"])
+@at_fixed_time
+def login() -> ResponseReturnValue:
+    """Ask for address and password, and let in who has both."""
+    target = safe_next(request.form.get("next") or request.args.get("next"))
+    if request.method == "GET" and identity.presence() is not None:
+        return redirect(target or url_for("programs.select"))
+    form = PasswordForm()
+    status, headers = 200, {}
+    if form.validate_on_submit():
+        try:
+            entered = signin.with_password(
+                db,
+                form.email.data,
+                form.password.data,
+                remember=form.remember.data,
+                rounds=ours().settings.BCRYPT_LOG_ROUNDS,
+                lifetimes=lifetimes(),
+                origin=identity.origin(),
+            )
+        except (CannotSignIn, TooManyTries) as refusal:
+            form.form_errors.append(say(refusal))
+            status, headers = refusal.status, headers_of(refusal)
+        else:
+            commit()
+            return identity.enter(entered, target or url_for("programs.select"))
+    elif form.errors:
+        status = 422
+    why = session.pop("signed_out", None)
+    page = render_template("signin/login.html", form=form, next=target or "", why=why)
+    return page, status, headers
+
+
+@bp.route("/login_legacy", methods=["GET", "POST"])
+def legacy() -> ResponseReturnValue:
+    """Lead an old bookmark to the page; what it may post is dropped."""
+    return redirect(url_for("signin.login"), 302 if request.method == "GET" else 303)

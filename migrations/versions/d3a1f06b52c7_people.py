@@ -1,0 +1,66 @@
+"""People: canonical addresses, roles, and why somebody holds an LO Root ID."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "d3a1f06b52c7"
+down_revision = "c1a4f9d72e10"
+branch_labels = None
+depends_on = None
+
+OWNER_MAY = [
+    "audit:read",
+    "outbox:read",
+    "people:read",
+    "programs:read",
+    "roster:read",
+    "roster:write",
+]
+
+
+def upgrade() -> None:
+    op.add_column("users", sa.Column("address", sa.String(254)))
+    op.add_column("users", sa.Column("verified_at", sa.DateTime()))
+    op.add_column(
+        "users", sa.Column("from_roster", sa.Boolean(), nullable=False, server_default=sa.false())
+    )
+    op.add_column("users", sa.Column("locale", sa.String(35)))
+    op.create_index("ix_users_address", "users", ["address"], unique=True)
+    op.create_index("ix_user_lo_root_ids_lo_root_id", "user_lo_root_ids", ["lo_root_id"])
+    op.create_table(
+        "roles",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("permissions", sa.JSON(), nullable=False),
+        sa.Column("version", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "role_grants",
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("role_id", sa.Integer(), nullable=False),
+        sa.Column("granted_at", sa.DateTime(), nullable=False),
+        sa.Column("granted_by", sa.Integer()),
+        sa.ForeignKeyConstraint(["granted_by"], ["users.id"], ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["role_id"], ["roles.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("user_id", "role_id"),
+    )
+    op.create_table(
+        "entitlements",
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("lo_root_id", sa.String(), nullable=False),
+        sa.Column("source", sa.String(16), nullable=False),
+        sa.Column("granted_at", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("user_id", "lo_root_id", "source"),
+    )
+    roles = sa.table("roles", sa.column("name", sa.String), sa.column("permissions", sa.JSON))
+    op.bulk_insert(roles, [{"name": "owner", "permissions": OWNER_MAY}])
+
+
+def downgrade() -> None:
+    raise NotImplementedError("Restore the backup instead: going back would lose data.")
