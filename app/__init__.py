@@ -71,7 +71,7 @@ def flask_settings(settings: Settings) -> dict[str, object]:
     """What Flask and its extensions are told, from our settings."""
     hosts = [urlsplit(settings.PUBLIC_URL).hostname or "", *settings.TRUSTED_HOSTS]
     if not settings.production:
-        hosts += ["localhost", "127.0.0.1", "[::1]"]
+        hosts += ["localhost", "127.0.0.1"]
     return {
         "SECRET_KEY": settings.FLASK_SECRET_KEY,
         "SECRET_KEY_FALLBACKS": settings.SECRET_KEY_FALLBACKS or None,

@@ -5,11 +5,13 @@ Huey keeps the queue: in a SQLite file in `DATA_DIR`, or in Redis where several 
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 from huey import Huey, RedisHuey, SqliteHuey, crontab
+from redis.exceptions import RedisError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
@@ -54,7 +56,14 @@ def make_jobs(settings: Settings, sessions: sessionmaker[Session]) -> Jobs:
     def tidy() -> None:
         tidy_up(sessions)
 
-    return Jobs(huey, deliver)
+    def wake() -> None:
+        try:
+            deliver()
+        except (sqlite3.Error, RedisError, OSError) as error:
+            # The message is in the outbox; the clock delivers it within a minute all the same.
+            log.warning("worker not woken", error=type(error).__name__)
+
+    return Jobs(huey, wake)
 
 
 def deliver_due(sessions: sessionmaker[Session], settings: Settings) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 
 import bm25s  # type: ignore[import-untyped]
+import Stemmer  # type: ignore[import-not-found]
 from bm25s.stopwords import STOPWORDS_EN_PLUS  # type: ignore[import-untyped]
 from markdown_it import MarkdownIt
 
@@ -28,10 +29,10 @@ ASK_ABOUT = N_("You can ask about:")
 TRY_OTHER_WORDS = N_("Try other words, or ask about something that the program covers.")
 NO_CONTENT = N_("%(program)s has no content yet, so there is nothing to answer from.")
 
-EXTRA_HEADINGS = 2
+EXTRA_HEADINGS = 3
 """How many times more a word of the nearest heading counts than one of the text."""
 
-LEAST_COVERED = 0.35
+LEAST_COVERED = 0.3
 """The share of the question's meaning (rare words mean more) that a passage has to hold."""
 
 SEE_ALSO_SHARE = 0.5
@@ -39,10 +40,10 @@ SEE_ALSO_SHARE = 0.5
 
 QUESTION_WORDS = 64
 HEADINGS_NAMED = 12
-INDEXES_KEPT = 64
+INDEXES_KEPT = 16
 
 # Words of asking, which say nothing about what is asked for.
-_ASKING = "belong belongs could describe explain give like mean means please tell time want would"
+_ASKING = "ask belong belongs could describe explain give like mean means please tell time want would"
 _IDLE_WORDS = [*STOPWORDS_EN_PLUS, *_ASKING.split()]
 _WORD = r"(?u)\w\w+"
 _MARKUP = re.compile(r"([\\`*_\[\]<>~|])")
@@ -134,9 +135,10 @@ def _rarity(count: int, passages: int) -> float:
 
 def _words_of(texts: list[str]) -> list[list[str]]:
     folded = [unicodedata.normalize("NFKC", text).casefold() for text in texts]
+    # A stemmer must not be shared between threads, and a new one costs next to nothing.
     tokens: list[list[str]] = bm25s.tokenize(
         folded, lower=False, token_pattern=_WORD, stopwords=_IDLE_WORDS,
-        return_ids=False, show_progress=False,
+        stemmer=Stemmer.Stemmer("english"), return_ids=False, show_progress=False,
     )  # fmt: skip
     return tokens
 

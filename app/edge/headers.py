@@ -24,6 +24,10 @@ def init_app(app: Flask) -> None:
     def add(response: Response) -> Response:
         headers = response.headers
         headers.setdefault("Content-Security-Policy", POLICY)
+        if "token" in (request.view_args or {}):
+            # The address of this page is a secret until it is used.
+            headers.setdefault("Referrer-Policy", "no-referrer")
+            headers.setdefault("X-Robots-Tag", "noindex")
         headers.setdefault("Referrer-Policy", "same-origin")
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")

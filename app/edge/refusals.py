@@ -12,7 +12,7 @@ from flask_babel import format_date, format_datetime, gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import HTTPException, TooManyRequests
+from werkzeug.exceptions import HTTPException, SecurityError, TooManyRequests
 
 from app.core import clock
 from app.core.errors import N_, ProgramClosed, Refusal, SignedOut, UnknownProgram
@@ -84,6 +84,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Refusal, _refused)
     app.register_error_handler(CSRFError, _page_too_old)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(SecurityError, _foreign_host)
     app.register_error_handler(OperationalError, _database_away)
     app.register_error_handler(Exception, _broken)
 
@@ -139,6 +140,12 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     if allowed := getattr(error, "valid_methods", None):
         headers["Allow"] = ", ".join(sorted(allowed))
     return answer(status, words, TITLES.get(status, "error").lower(), headers)
+
+
+def _foreign_host(_error: SecurityError) -> ResponseReturnValue:
+    # No page can be made for a host that is not ours: every address on it would be theirs.
+    log.warning("foreign host", host=request.headers.get("Host", ""))
+    return "This host name is not served here.\n", 400, {"Content-Type": "text/plain"}
 
 
 def _database_away(error: OperationalError) -> ResponseReturnValue:

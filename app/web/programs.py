@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -17,8 +17,11 @@ bp = Blueprint("programs", __name__)
 @bp.get("/")
 def home() -> ResponseReturnValue:
     """Go where this visitor belongs."""
-    signed = identity.presence() is not None
-    return redirect(url_for("programs.select" if signed else "signin.login"))
+    if identity.presence() is not None:
+        return redirect(url_for("programs.select"))
+    if "signed_out" in g:
+        raise g.signed_out  # Why it ended is said on the sign-in page.
+    return redirect(url_for("signin.login"))
 
 
 @bp.get("/index")

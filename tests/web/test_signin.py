@@ -1,0 +1,196 @@
+"""Signing in and out through the page."""
+
+import re
+
+import pytest
+from sqlalchemy import func, select
+
+from app.models.access import SignInSession
+from app.models.people import User
+from app.models.records import AuditEntry
+
+ADA = "ada@learn.agency.example"
+
+
+def test_the_right_password_leads_to_the_programs(visitor, people):
+    people.account(ADA)
+    response = visitor.sign_in(ADA)
+    assert (response.status_code, response.location) == (303, "/program_select")
+    assert visitor.get("/program_select").status_code == 200
+
+
+def test_an_address_is_the_same_in_any_case_and_with_blanks(visitor, people):
+    people.account(ADA)
+    assert visitor.sign_in("  ADA@Learn.Agency.Example ").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"status": "Inactive"},
+        {"password": None},
+        {"password_hash": "something unreadable", "password": None},
+        {"from_roster": True},
+    ],
+)
+def test_every_refusal_looks_like_that_of_an_unknown_address(visitors, people, state):
+    people.account(ADA, **state)
+    answers = []
+    for email, password in [(ADA, "a wrong password"), ("nobody@x.example", "a wrong password")]:
+        response = visitors().sign_in(email, password)
+        text = response.text.replace(email, "")
+        answers.append((response.status_code, _without_tokens(text), sorted(response.headers.keys())))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 401
+    assert "Invalid email or password" in answers[0][1]
+
+
+@pytest.mark.parametrize("state", [{"status": "Inactive"}, {"from_roster": True}])
+def test_the_right_password_of_somebody_shut_out_looks_wrong_too(visitor, people, state):
+    people.account(ADA, **state)
+    right = visitor.sign_in(ADA)
+    wrong = visitor.sign_in(ADA, "a wrong password")
+    assert right.status_code == wrong.status_code == 401
+    assert _without_tokens(right.text) == _without_tokens(wrong.text)
+
+
+def test_a_refused_password_is_not_in_the_page_but_the_address_is(visitor):
+    page = visitor.sign_in(ADA, "my secret words").text
+    assert ADA in page
+    assert "my secret words" not in page
+
+
+def test_empty_fields_are_named_in_a_summary_with_links(visitor):
+    response = visitor.submit("/login", email="", password="")
+    page = visitor.page(response)
+    assert response.status_code == 422
+    assert page.title.text.startswith("Error: ")
+    links = [link["href"] for link in page.select(".error-summary a")]
+    assert links == ["#login-email", "#current-password"]
+
+
+def test_remember_me_makes_a_cookie_that_lasts(visitors, people):
+    people.account(ADA)
+    lasting = visitors().sign_in(ADA, remember="1").headers["Set-Cookie"]
+    passing = visitors().sign_in(ADA).headers["Set-Cookie"]
+    assert "Expires=" in lasting
+    assert "Expires=" not in passing
+
+
+@pytest.mark.parametrize(
+    "target", ["/chat/BCC", "/program_select?q=a+b", "/admin/roster"]
+)
+def test_next_leads_back_to_a_page_of_ours(visitor, people, target):
+    people.account(ADA)
+    response = visitor.sign_in(ADA, next=target)
+    assert response.location == target
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "https://evil.example/",
+        "https:evil.example",
+        "/\t/evil.example",
+        "/%0d%0aLocation:x",
+        "javascript:alert(1)",
+        "/no-such-page",
+        "",
+    ],
+)
+def test_next_never_leads_elsewhere(visitor, people, target):
+    people.account(ADA)
+    assert visitor.sign_in(ADA, next=target).location == "/program_select"
+
+
+def test_signing_in_changes_the_cookie_and_ends_what_it_was(visitor, people, db):
+    people.account(ADA)
+    visitor.sign_in(ADA)
+    first = visitor.client.get_cookie("rollcall").value
+    visitor.client.post("/login", data={
+        "csrf_token": visitor.token("/program_select"), "email": ADA,
+        "password": "three green kettles",
+    })  # fmt: skip
+    assert visitor.client.get_cookie("rollcall").value != first
+    reasons = db.scalars(select(SignInSession.end_reason).order_by(SignInSession.id)).all()
+    assert reasons == ["replaced", None]
+
+
+def test_sign_out_needs_a_press_and_makes_a_saved_cookie_worthless(visitors, people):
+    visitor = people.signed_in(ADA)
+    saved = visitor.client.get_cookie("rollcall").value
+    assert visitor.get("/logout").status_code == 200
+    assert visitor.get("/program_select").status_code == 200
+    response = visitor.submit("/logout")
+    assert (response.status_code, response.location) == (303, "/login")
+    thief = visitors()
+    thief.client.set_cookie("rollcall", saved)
+    assert thief.get("/program_select").status_code == 302
+
+
+def test_a_second_sign_out_is_no_error(visitor):
+    assert visitor.submit("/login", to="/logout").status_code == 303
+
+
+def test_each_sign_in_counts_one_visit(people, visitors, db):
+    people.account(ADA, visit_count=None)
+    for _ in range(3):
+        visitors().sign_in(ADA)
+    assert db.scalar(select(User.visit_count)) == 3
+
+
+def test_no_row_is_written_for_a_guest(visitor, db):
+    for path in ("/", "/login", "/register", "/register/password"):
+        visitor.get(path)
+    assert db.scalar(select(func.count()).select_from(SignInSession)) == 0
+
+
+def test_too_many_tries_close_the_account_for_a_while_known_or_not(visitors, people):
+    people.account(ADA)
+    for email in (ADA, "nobody@x.example"):
+        visitor = visitors()
+        statuses = [visitor.sign_in(email, "wrong words here").status_code for _ in range(11)]
+        assert statuses == [401] * 10 + [429]
+        last = visitor.sign_in(email)
+        assert last.status_code == 429
+        assert 1 <= int(last.headers["Retry-After"]) <= 900
+
+
+def test_a_refusal_is_remembered_with_its_reason_and_origin(visitor, people, db):
+    people.account(ADA, status="Inactive")
+    visitor.sign_in(ADA)
+    entry = db.scalars(select(AuditEntry).where(AuditEntry.event == "sign_in:refused")).one()
+    assert entry.details["why"] == "suspended"
+    assert entry.ip == "127.0.0.1"
+    assert len(entry.reference) == 9
+
+
+def test_old_addresses_lead_to_the_page(visitor):
+    assert visitor.get("/login_legacy").location == "/login"
+    response = visitor.submit("/login", to="/login_legacy", last_name="x", email=ADA)
+    assert (response.status_code, response.location) == (303, "/login")
+
+
+@pytest.mark.parametrize("path", ["/program_select", "/admin", "/chat/BCC", "/set_program/BCC"])
+def test_a_guest_is_led_to_sign_in_and_back(visitor, people, path):
+    people.program()
+    people.account(ADA)
+    response = visitor.get(path)
+    assert response.status_code in {302, 303}
+    assert response.location.startswith("/login?next=")
+
+
+def test_a_huge_password_is_refused_in_words(visitor, people):
+    people.account(ADA)
+    response = visitor.sign_in(ADA, "x" * 1_000_000)
+    assert response.status_code == 413
+    assert "larger than" in response.text
+
+
+def _without_tokens(text):
+    return re.sub(r'(content|value)="[^"]{40,}"', "", text)
