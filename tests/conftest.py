@@ -367,7 +367,7 @@ class Mails:
         """The text of the newest mail to `address`."""
         part = self.to(address)[-1].get_body(("plain",))
         assert part is not None
-        return part.get_content()
+        return part.get_content().replace("\r\n", "\n")
 
     def code(self, address: str) -> str:
         """The six digits of the newest mail to `address`."""

@@ -13,37 +13,22 @@ from app.core.errors import TooManyTries
 from app.models.access import TryCount
 
 
-def count(db: Session, scope: str, subject: str, *, limit: int, window: timedelta) -> None:
+def count(db: Session, scope: str, subject: str, *, limit: int, window: timedelta) -> int:
     """Count a try of `subject` in `scope` and commit it, before the secret is looked at.
 
-    Raises `TooManyTries` where `limit` tries were counted since the window began. The commit
+    Returns which try of the window this is, from 1. Raises `TooManyTries` where `limit` tries were counted since the window began. The commit
     stands because a refusal rolls back, and because parallel tries must see each other.
     """
-    counted = take(db, scope, subject, limit=limit, window=window)
+    number = _count(db, scope, subject, limit, window)
     db.commit()
-    if not counted:
+    if number is None:
         raise TooManyTries(open_again_at(db, scope, subject))
+    return number
 
 
 def take(db: Session, scope: str, subject: str, *, limit: int, window: timedelta) -> bool:
     """Count one within the caller's transaction; False where `limit` is already reached."""
-    now = clock.now()
-    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    over = TryCount.window_ends_at <= now
-    statement = (
-        insert(TryCount)
-        .values(scope=scope, subject=subject, count=1, window_ends_at=now + window)
-        .on_conflict_do_update(
-            index_elements=[TryCount.scope, TryCount.subject],
-            set_={
-                "count": case((over, 1), else_=TryCount.count + 1),
-                "window_ends_at": case((over, now + window), else_=TryCount.window_ends_at),
-            },
-            where=over | (TryCount.count < limit),
-        )
-        .returning(TryCount.count)
-    )
-    return db.execute(statement).first() is not None
+    return _count(db, scope, subject, limit, window) is not None
 
 
 def open_again_at(db: Session, scope: str, subject: str) -> datetime:
@@ -64,3 +49,25 @@ def clear(db: Session, scope: str, subject: str) -> None:
 def tidy(db: Session) -> None:
     """Drop the windows that are over."""
     db.execute(delete(TryCount).where(TryCount.window_ends_at <= clock.now()))
+
+
+def _count(
+    db: Session, scope: str, subject: str, limit: int, window: timedelta
+) -> int | None:
+    now = clock.now()
+    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    over = TryCount.window_ends_at <= now
+    statement = (
+        insert(TryCount)
+        .values(scope=scope, subject=subject, count=1, window_ends_at=now + window)
+        .on_conflict_do_update(
+            index_elements=[TryCount.scope, TryCount.subject],
+            set_={
+                "count": case((over, 1), else_=TryCount.count + 1),
+                "window_ends_at": case((over, now + window), else_=TryCount.window_ends_at),
+            },
+            where=over | (TryCount.count < limit),
+        )
+        .returning(TryCount.count)
+    )
+    return db.execute(statement).scalar()

@@ -62,10 +62,11 @@ def check(
     """Count a try, compare, and return the id of the code that fits, still unused.
 
     Raises `NotSixDigits` (uncounted), `TooManyTries`, `RanOut` or `WrongCode`. The count is
-    committed before anything is compared.
+    committed before anything is compared; that the last try ended the codes is not, so the
+    caller commits the refusal.
     """
     digits = normalise(typed)
-    throttle.count(db, scope(purpose), address, limit=TRIES, window=WINDOW)
+    number = throttle.count(db, scope(purpose), address, limit=TRIES, window=WINDOW)
     now = clock.now()
     rows = db.execute(
         select(Code.id, Code.secret_hash, Code.expires_at).where(
@@ -80,6 +81,8 @@ def check(
     for row in fitting:
         if row.expires_at > now:
             return int(row.id)
+    if number == TRIES:
+        _run_out(db, purpose, address)
     raise RanOut if fitting else WrongCode
 
 
@@ -88,23 +91,16 @@ def use(db: Session, purpose: Purpose, address: str, code_id: int) -> None:
 
     Raises `WrongCode` where another request was first: a code is good once.
     """
-    claimed = db.execute(
-        update(Code)
-        .where(Code.id == code_id, Code.used_at.is_(None))
-        .values(used_at=clock.now())
-    )
-    if claimed.rowcount != 1:
-        raise WrongCode
-    end_all(db, purpose, address)
-
-
-def end_all(db: Session, purpose: Purpose, address: str) -> None:
-    """End every live code of `address` and forget its wrong tries: it was proven."""
-    db.execute(
+    # One statement ends them all: two people with one code each would otherwise lock each
+    # other's, and wait for ever.
+    ended = db.scalars(
         update(Code)
         .where(Code.purpose == purpose.value, Code.address == address, Code.used_at.is_(None))
         .values(used_at=clock.now())
-    )
+        .returning(Code.id)
+    ).all()
+    if code_id not in ended:
+        raise WrongCode
     throttle.clear(db, scope(purpose), address)
 
 
@@ -154,6 +150,17 @@ def _store(
     return code.id
 
 
+def _run_out(db: Session, purpose: Purpose, address: str) -> None:
+    # Not marked as used: the mailed button, which nobody can guess, goes on working.
+    now = clock.now()
+    db.execute(
+        update(Code)
+        .where(Code.purpose == purpose.value, Code.address == address)
+        .where(Code.used_at.is_(None), Code.expires_at > now)
+        .values(expires_at=now)
+    )
+
+
 def _digest(key: str, purpose: Purpose, address: str, digits: str) -> str:
     # Six digits can be tried out in no time: without the key a copy of the table would tell them.
     text = f"{purpose.value}\0{address}\0{digits}".encode()
@@ -162,7 +169,3 @@ def _digest(key: str, purpose: Purpose, address: str, digits: str) -> str:
 
 def _same(stored: str | None, wanted: str) -> bool:
     return stored is not None and hmac.compare_digest(stored, wanted)
-
-
-def _scope(purpose: Purpose) -> str:
-    return f"code:{purpose.value}"

@@ -36,7 +36,7 @@ def read(purpose: Link, token: str, *, lifetime: timedelta, keys: Sequence[str])
     older than `lifetime`, or dated in the future."""
     try:
         facts, dated = _serializer(purpose, keys).loads(token, return_timestamp=True)
-    except BadData:
+    except (BadData, UnicodeEncodeError):
         raise LinkDead from None
     # The library's own check of the age would refuse the smallest difference between two clocks.
     if not -SKEW <= clock.now() - dated <= lifetime or not isinstance(facts, dict):
