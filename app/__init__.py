@@ -89,6 +89,8 @@ def flask_settings(settings: Settings) -> dict[str, object]:
         "WTF_CSRF_SSL_STRICT": False,
         "RATELIMIT_ENABLED": settings.RATELIMIT_ENABLED,
         "RATELIMIT_STORAGE_URI": settings.REDIS_URL or "memory://",
+        # With Redis gone each process limits by itself; what must never slip counts in the database.
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
         "BABEL_DEFAULT_TIMEZONE": "UTC",
         "MAIL_SERVER": settings.MAIL_SERVER or "localhost",
         "MAIL_PORT": settings.MAIL_PORT,
