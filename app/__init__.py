@@ -89,7 +89,8 @@ def flask_settings(settings: Settings) -> dict[str, object]:
         "WTF_CSRF_SSL_STRICT": False,
         "RATELIMIT_ENABLED": settings.RATELIMIT_ENABLED,
         "RATELIMIT_STORAGE_URI": settings.REDIS_URL or "memory://",
-        # With Redis gone each process limits by itself; what must never slip counts in the database.
+        # With Redis gone each process limits by itself; what must never slip is counted in the
+        # database.
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
         "BABEL_DEFAULT_TIMEZONE": "UTC",
         "MAIL_SERVER": settings.MAIL_SERVER or "localhost",
@@ -107,9 +108,9 @@ def allow_uploads(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def widen() -> None:
-        if request.endpoint == "admin.roster_upload" and request.method == "POST":
-            if Permission.ROSTER_WRITE.value in identity.permissions():
-                request.max_content_length = settings.UPLOAD_LIMIT * 1_000_000
+        uploads = request.endpoint == "admin.roster_upload" and request.method == "POST"
+        if uploads and Permission.ROSTER_WRITE.value in identity.permissions():
+            request.max_content_length = settings.UPLOAD_LIMIT * 1_000_000
 
 
 def dress_pages(app: Flask, settings: Settings) -> None:
@@ -138,5 +139,3 @@ def dress_pages(app: Flask, settings: Settings) -> None:
 def moment(value: datetime) -> str:
     """A moment in the reader's words, in UTC."""
     return f"{format_datetime(value, 'medium')} UTC"
-
-

@@ -132,7 +132,9 @@ def worker(workers: int) -> None:
         # Every worker thread renders mails, and their templates need the app.
         app.app_context().push()
 
-    consumer = huey.create_consumer(workers=workers, initial_delay=0.05, max_delay=0.5)
+    consumer = huey.create_consumer(
+        workers=workers, initial_delay=0.05, max_delay=0.5, graceful_signal="TERM"
+    )
     consumer.run()
 
 
@@ -197,9 +199,7 @@ def _load_sample(db: Session) -> None:
         content = (SAMPLE / facts.pop("content_file")).read_text("utf-8")
         ids = [ProgramLoRootId(lo_root_id=each) for each in facts.pop("lo_root_ids")]
         now = clock.now()
-        db.add(
-            Program(**facts, content=content, lo_root_ids=ids, created_at=now, updated_at=now)
-        )
+        db.add(Program(**facts, content=content, lo_root_ids=ids, created_at=now, updated_at=now))
     with (SAMPLE / "roster.csv").open("rb") as file:
         checked = imports.check(
             db, file, file_name="roster.csv", encoding=None, by=None, origin=NOWHERE
@@ -221,7 +221,8 @@ def _print_result(result: dict[str, Any], *, applied: bool) -> None:
     for name in ("added", "removed", "changed", "unchanged", "inactive"):
         click.echo(f"  {name:<10}{result[name]:>8}")
     for problem in result["problems"]:
-        click.echo(f"line {problem['line']}, {problem['column']}: {problem['reason']}")
+        where = f", {problem['column']}" if problem["column"] else ""
+        click.echo(f"line {problem['line']}{where}: {problem['reason']}")
     if applied:
         left_out = len(result["problems"])
         click.echo(f"Applied{f', without {left_out} problem lines' if left_out else ''}.", err=True)

@@ -118,11 +118,14 @@ def web_address(text: str) -> str:
     return text.strip().rstrip("/")
 
 
+# One entry after the other reads as a table, which the formatter would pull apart.
+# fmt: off
 SETTINGS = [
     Setting("ROLLCALL_ENV", one_of("development", "production"), "development",
             "`production` for a live installation: unsafe settings are then refused at start."),
     Setting("FLASK_SECRET_KEY", str, None,
-            "Signs cookies and mailed links. Made in `DATA_DIR` at first run; needed in production."),
+            "Signs cookies and mailed links. Made in `DATA_DIR` at first run; needed in"
+            " production."),
     Setting("SECRET_KEY_FALLBACKS", names, [],
             "Former secret keys, comma-separated, that still verify but never sign."),
     Setting("PUBLIC_URL", web_address, None,
@@ -156,7 +159,8 @@ SETTINGS = [
     Setting("CONTACT", str, "your training coordinator", "Whom people can ask, in words."),
     Setting("CONTACT_EMAIL", str, None, "An address for that contact; becomes Reply-To."),
     Setting("BCRYPT_LOG_ROUNDS", whole(4, 16), 12, "bcrypt's cost; at least 12 in production."),
-    Setting("PASSWORD_MIN_LENGTH", whole(8, 64), 8, "Least characters of a listed person's password."),
+    Setting("PASSWORD_MIN_LENGTH", whole(8, 64), 8,
+            "Least characters of a listed person's password."),
     Setting("ROLE_PASSWORD_MIN_LENGTH", whole(8, 64), 12,
             "Least characters of the password of somebody with a role."),
     Setting("SESSION_IDLE", seconds, 12 * 3600.0, "Seconds without a request that end a session."),
@@ -176,8 +180,10 @@ SETTINGS = [
     Setting("QUESTION_LIMIT", whole(50, 20000), 2000, "Characters that a question may have."),
     Setting("UPLOAD_LIMIT", whole(1, 1024), 128, "Megabytes that a roster file may have."),
     Setting("LOG_FILE", str, None, "A file for the log. Unset: standard error."),
-    Setting("LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info", "How much is logged."),
+    Setting("LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info",
+            "How much is logged."),
 ]
+# fmt: on
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:

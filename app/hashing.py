@@ -10,12 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import unicodedata
 
 from flask_bcrypt import Bcrypt
 
 MARK = "sha256$"
 PRE_HASH_LABEL = b"rollcall password pre-hash 1"
+READABLE = re.compile(r"sha256\$\$2[aby]\$(?:0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
 
 
 def hash_password(password: str, *, rounds: int) -> str:
@@ -38,7 +40,7 @@ def verify_password(password: str, stored: str | None, *, rounds: int) -> bool:
 
 def is_readable(stored: str | None) -> bool:
     """Whether somebody can sign in with this hash: anything else counts as no password."""
-    return stored is not None and stored.startswith(MARK + "$2") and len(stored) == len(MARK) + 60
+    return stored is not None and READABLE.fullmatch(stored) is not None
 
 
 def needs_rehash(stored: str, *, rounds: int) -> bool:
@@ -47,10 +49,12 @@ def needs_rehash(stored: str, *, rounds: int) -> bool:
 
 
 def _pre_hash(password: str) -> bytes:
-    normal = unicodedata.normalize("NFC", password).encode("utf-8")
+    # A lone surrogate fits no password of ours, and is to be a wrong one, not a failure.
+    normal = unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
     return base64.b64encode(hmac.digest(PRE_HASH_LABEL, normal, hashlib.sha256))
 
 
 def _decoy(rounds: int) -> str:
-    # A well-formed bcrypt text that no password is behind: checking against it costs the full price.
+    # A well-formed bcrypt text that no password is behind: a check against it costs the full
+    # price.
     return f"$2b${rounds:02d}$" + "." * 53

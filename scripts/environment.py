@@ -31,8 +31,8 @@ def ready(requirements: str) -> str:
         wanted = hashlib.sha256(ROOT.joinpath(requirements).read_bytes()).hexdigest()
         if not stamp.exists() or stamp.read_text() != wanted:
             print(f"Installing {requirements} (once, about a minute) …", file=sys.stderr)
-            _run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                 "--require-hashes", "-r", str(ROOT / requirements))
+            options = ["--quiet", "--disable-pip-version-check", "--require-hashes"]
+            _run(str(python), "-m", "pip", "install", *options, "-r", str(ROOT / requirements))
             stamp.write_text(wanted)
     return str(python)
 

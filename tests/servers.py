@@ -277,8 +277,13 @@ class Smtp:
         """End the server."""
         self._controller.stop()
 
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd looks for this name
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    async def handle_RCPT(
+        self,
+        _server: SMTP,
+        _session: Session,
+        envelope: Envelope,
+        address: str,
+        _options: list[str],
     ) -> str:
         if self.mood is Mood.REFUSES:
             return "550 5.1.1 No such mailbox"
@@ -289,9 +294,7 @@ class Smtp:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(  # noqa: N802 - aiosmtpd looks for this name
-        self, server: SMTP, _session: Session, envelope: Envelope
-    ) -> str:
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:
         message = message_from_bytes(envelope.content or b"", policy=policy.default)
         self.messages.append((envelope.mail_from or "", list(envelope.rcpt_tos), message))
         if self.mood is Mood.CUTS and server.transport is not None:

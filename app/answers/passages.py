@@ -43,7 +43,9 @@ HEADINGS_NAMED = 12
 INDEXES_KEPT = 16
 
 # Words of asking, which say nothing about what is asked for.
-_ASKING = "ask belong belongs could describe explain give like mean means please tell time want would"
+_ASKING = (
+    "ask belong belongs could describe explain give like mean means please tell time want would"
+)
 _IDLE_WORDS = [*STOPWORDS_EN_PLUS, *_ASKING.split()]
 _WORD = r"(?u)\w\w+"
 _MARKUP = re.compile(r"([\\`*_\[\]<>~|])")

@@ -15,7 +15,7 @@ class Refusal(Exception):
     """A "no" with a reason. `values` fill the %(name)s places of `words` after translation."""
 
     code: ClassVar[str] = "refused"
-    status: ClassVar[int] = 400
+    status: int = 400
     words: str = N_("That is not possible.")
 
     def __init__(self, **values: Any) -> None:

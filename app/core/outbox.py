@@ -11,10 +11,10 @@ import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import CursorResult, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core import clock, throttle
@@ -72,7 +72,8 @@ def queue(
         user_id=user_id,
         locale=locale,
         facts=facts,
-        sealed=sealed,
+        # What is held never leaves, so its code has no reason to be here.
+        sealed=sealed if allowed else None,
         state=(MessageState.QUEUED if allowed else MessageState.HELD).value,
         created_at=now,
         due_at=now,
@@ -142,7 +143,7 @@ def claim_due(db: Session) -> OutgoingMessage | None:
                 attempts=OutgoingMessage.attempts + 1,
             )
         )
-        if claimed.rowcount == 1:
+        if cast(CursorResult[Any], claimed).rowcount == 1:
             return db.get_one(OutgoingMessage, message_id, populate_existing=True)
     return None
 
@@ -185,10 +186,8 @@ def latest(db: Session, *, before: int | None = None, limit: int = 50) -> list[O
 
 def count_by_state(db: Session) -> dict[str, int]:
     """How many messages stand in each state."""
-    rows = db.execute(
-        select(OutgoingMessage.state, func.count()).group_by(OutgoingMessage.state)
-    )
-    return {state: number for state, number in rows}
+    rows = db.execute(select(OutgoingMessage.state, func.count()).group_by(OutgoingMessage.state))
+    return dict(rows.tuples().all())
 
 
 def _box(keys: Sequence[str]) -> MultiFernet:

@@ -16,8 +16,9 @@ from app.models.access import TryCount
 def count(db: Session, scope: str, subject: str, *, limit: int, window: timedelta) -> int:
     """Count a try of `subject` in `scope` and commit it, before the secret is looked at.
 
-    Returns which try of the window this is, from 1. Raises `TooManyTries` where `limit` tries were counted since the window began. The commit
-    stands because a refusal rolls back, and because parallel tries must see each other.
+    Returns which try of the window this is, from 1. Raises `TooManyTries` where `limit` tries
+    were counted since the window began. The commit stands because a refusal rolls back, and
+    because parallel tries must see each other.
     """
     number = _count(db, scope, subject, limit, window)
     db.commit()
@@ -34,9 +35,7 @@ def take(db: Session, scope: str, subject: str, *, limit: int, window: timedelta
 def open_again_at(db: Session, scope: str, subject: str) -> datetime:
     """When the window of `subject` ends; now, if none is open."""
     ends = db.scalar(
-        select(TryCount.window_ends_at).where(
-            TryCount.scope == scope, TryCount.subject == subject
-        )
+        select(TryCount.window_ends_at).where(TryCount.scope == scope, TryCount.subject == subject)
     )
     return ends or clock.now()
 
@@ -51,9 +50,7 @@ def tidy(db: Session) -> None:
     db.execute(delete(TryCount).where(TryCount.window_ends_at <= clock.now()))
 
 
-def _count(
-    db: Session, scope: str, subject: str, limit: int, window: timedelta
-) -> int | None:
+def _count(db: Session, scope: str, subject: str, limit: int, window: timedelta) -> int | None:
     now = clock.now()
     insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
     over = TryCount.window_ends_at <= now

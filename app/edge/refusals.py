@@ -60,7 +60,8 @@ def say(refusal: Refusal) -> str:
             values[name] = format_date(value)
         else:
             values[name] = value
-    return gettext(refusal.words) % values if "%(" in refusal.words else gettext(refusal.words)
+    words: str = gettext(refusal.words)
+    return words % values if "%(" in words else words
 
 
 def headers_of(refusal: Refusal) -> dict[str, str]:

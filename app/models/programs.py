@@ -48,7 +48,7 @@ class ProgramLoRootId(Base):
 
 
 class QuotaUse(Base):
-    """How many questions somebody asked a program on a UTC day; survives every deletion of chats."""
+    """How many questions somebody asked a program on a UTC day; outlives every deleted chat."""
 
     __tablename__ = "quota_uses"
 

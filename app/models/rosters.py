@@ -61,7 +61,7 @@ class RosterImport(Base):
 
 
 class ListInForce(Base):
-    """One row: which import made the list in force. Changing it is the claim to replace the list."""
+    """One row: which import made the list in force. Changing it claims the replacement."""
 
     __tablename__ = "list_in_force"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -31,7 +31,6 @@ from app.edge.limits import CHAT, limiter
 from app.edge.ours import ours
 from app.edge.refusals import say
 from app.models.conversations import Exchange
-from app.models.programs import Program
 
 bp = Blueprint("chat", __name__)
 log = structlog.get_logger("rollcall")
@@ -95,9 +94,7 @@ def ask() -> ResponseReturnValue:
 @signed_in
 def older() -> ResponseReturnValue:
     """The exchanges before `before_id`, for scrolling back."""
-    program = programs.enter_program(
-        db, identity.user().id, request.args.get("program_code", "")
-    )
+    program = programs.enter_program(db, identity.user().id, request.args.get("program_code", ""))
     before = request.args.get("before_id", type=int)
     found, more = chat.page(db, identity.user().id, program, before=before)
     return jsonify(messages=[_exchange(each) for each in found], has_more=more)
@@ -225,7 +222,7 @@ def _show(user_id: int, code: str, form: QuestionForm) -> str:
     )
 
 
-def _with_days(found: list[Exchange]) -> Iterator[dict[str, Any]]:
+def _with_days(found: Sequence[Exchange]) -> Iterator[dict[str, Any]]:
     last = None
     for exchange in found:
         day = exchange.timestamp.date() if exchange.timestamp else None

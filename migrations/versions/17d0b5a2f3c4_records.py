@@ -46,7 +46,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_outgoing_messages_recipient", "outgoing_messages", ["recipient", "created_at"])
+    op.create_index(
+        "ix_outgoing_messages_recipient", "outgoing_messages", ["recipient", "created_at"]
+    )
     op.create_index("ix_outgoing_messages_state", "outgoing_messages", ["state", "due_at"])
 
 

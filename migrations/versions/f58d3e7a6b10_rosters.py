@@ -84,7 +84,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["import_id"], ["roster_imports.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_roster_staged_lines_import_id", "roster_staged_lines", ["import_id", "address"])
+    op.create_index(
+        "ix_roster_staged_lines_import_id", "roster_staged_lines", ["import_id", "address"]
+    )
     op.create_table(
         "roster_problems",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -37,20 +37,21 @@ async function ask(text) {
   button.disabled = true;
   status.textContent = words.wordsWriting;
   const draft = part("answer answer-coming");
-  draft.setAttribute("aria-hidden", "true");
   const question = part("question");
   question.textContent = text;
-  room.insertBefore(question, status);
-  room.insertBefore(draft, status);
-  question.scrollIntoView({ block: "nearest" });
+  // Seen while it grows, but not heard: the finished exchange is read aloud from the log.
+  const coming = part("log");
+  coming.setAttribute("aria-hidden", "true");
+  coming.append(question, draft);
+  room.insertBefore(coming, status);
+  coming.scrollIntoView({ block: "nearest" });
   let outcome;
   try {
     outcome = await exchange(text, draft);
   } catch {
     outcome = { error: words.wordsLost };
   }
-  question.remove();
-  draft.remove();
+  coming.remove();
   button.disabled = false;
   settle(text, outcome);
 }
@@ -69,7 +70,10 @@ async function exchange(text, draft) {
     return { error: "" };
   }
   if (!(response.headers.get("Content-Type") || "").startsWith("text/event-stream")) {
-    return response.json();
+    const refusal = await response.json();
+    // The page is older than the cookie: it comes back fresh, with the draft in its box.
+    if (refusal.code === "csrf") location.reload();
+    return refusal;
   }
   let outcome = { error: words.wordsLost };
   for await (const [name, facts] of events(response.body)) {
@@ -109,6 +113,7 @@ function settle(text, outcome) {
   answer.innerHTML = outcome.html_reply;
   answer.prepend(heard(words.wordsAnswer));
   log.append(question, answer);
+  room.querySelector("[data-clear]").hidden = false;
   question.scrollIntoView({ block: "start" });
   status.textContent = "";
   box.value = "";

@@ -33,8 +33,10 @@ def overview(db: Session) -> Overview:
     in_force = imports.in_force(db)
     newest = imports.history(db, limit=1)
     waiting = newest[0] if newest and newest[0].state == ImportState.CHECKED.value else None
-    registered = select(func.count()).select_from(User).where(
-        exists().where(RosterLine.address == User.address, RosterLine.active.is_(True))
+    registered = (
+        select(func.count())
+        .select_from(User)
+        .where(exists().where(RosterLine.address == User.address, RosterLine.active.is_(True)))
     )
     return Overview(
         listed=imports.count_in_force(db)[0],

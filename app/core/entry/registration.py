@@ -214,6 +214,4 @@ def _open_account(
         raise LinkDead from None
     entitlements.follow_list(db, User.id == user.id)
     audit.record(db, Event.ACCOUNT_OPENED, origin, user_id=user.id, actor_id=user.id)
-    return signin.admit(
-        db, user.id, METHOD, origin, remember=False, lifetimes=terms.lifetimes
-    )
+    return signin.admit(db, user.id, METHOD, origin, remember=False, lifetimes=terms.lifetimes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session
@@ -52,15 +52,17 @@ def with_password(
     except TooManyTries as refusal:
         refuse(db, refusal, "password", origin, address=address)
     found = users.find(db, address)
-    stored = found[0].password_hash if found else None
+    user_id, stored = (found[0].id, found[0].password_hash) if found else (None, None)
     db.rollback()  # No transaction waits for bcrypt.
     right = hashing.verify_password(password, stored, rounds=rounds)
-    if found is None or stored is None or not right:
+    if user_id is None or stored is None or not right:
         refuse(db, CannotSignIn(), "password", origin, address=address, why="wrong")
     if hashing.needs_rehash(stored, rounds=rounds):
-        _renew_hash(db, found[0].id, stored, hashing.hash_password(password, rounds=rounds))
+        _renew_hash(db, user_id, stored, hashing.hash_password(password, rounds=rounds))
+    entered = admit(db, user_id, "password", origin, remember=remember, lifetimes=lifetimes)
+    # Only who was let in starts anew: else the pause would tell that a password was right.
     throttle.clear(db, "password", address)
-    return admit(db, found[0].id, "password", origin, remember=remember, lifetimes=lifetimes)
+    return entered
 
 
 def admit(
@@ -101,7 +103,7 @@ def refuse(
     origin: Origin,
     *,
     user_id: int | None = None,
-    **details: str,
+    **details: Any,
 ) -> NoReturn:
     """Remember that somebody was not let in, commit that, and raise `refusal`.
 

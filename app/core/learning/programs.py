@@ -97,13 +97,15 @@ def enter_program(db: Session, user_id: int, code: str) -> Program:
         raise UnknownProgram
     if not row[1]:
         raise ProgramClosed(program=row[0].name)
-    return row[0]  # type: ignore[no-any-return]
+    return row[0]
 
 
 def all_programs(db: Session) -> list[tuple[Program, int]]:
     """Every program, switched off ones too, by name, with how many accounts it is open to."""
     holders = (
-        select(ProgramLoRootId.chatbot_id, func.count(func.distinct(UserLoRootId.user_id)).label("n"))
+        select(
+            ProgramLoRootId.chatbot_id, func.count(func.distinct(UserLoRootId.user_id)).label("n")
+        )
         .join(UserLoRootId, UserLoRootId.lo_root_id == ProgramLoRootId.lo_root_id)
         .group_by(ProgramLoRootId.chatbot_id)
         .subquery()

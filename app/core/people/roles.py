@@ -58,8 +58,10 @@ def has_owner(db: Session) -> bool:
     """Whether anybody owns this installation yet."""
     return (
         db.scalar(
-            select(RoleGrant.user_id).join(Role, RoleGrant.role_id == Role.id)
-            .where(Role.name == OWNER).limit(1)
+            select(RoleGrant.user_id)
+            .join(Role, RoleGrant.role_id == Role.id)
+            .where(Role.name == OWNER)
+            .limit(1)
         )
         is not None
     )

@@ -50,7 +50,9 @@ class Presence:
 class TakenOffList(SignedOut):
     """Signed out because an import dropped the person; the answer to their next request."""
 
-    words = N_("You were taken off the list on %(date)s, so we signed you out. %(contact)s can help.")
+    words = N_(
+        "You were taken off the list on %(date)s, so we signed you out. %(contact)s can help."
+    )
 
 
 def open_session(
@@ -99,7 +101,7 @@ def check_session(db: Session, token: str) -> Presence:
     if row is None:
         raise SignedOut
     session, user, listed, has_role = row
-    if session.end_reason == "off_list":
+    if session.ended_at is not None and session.end_reason == "off_list":
         raise TakenOffList(date=session.ended_at.date())
     if session.ended_at is not None or _ran_out(session):
         raise SignedOut

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
@@ -23,9 +23,7 @@ def on_list() -> ColumnElement[bool]:
     return or_(
         User.from_roster.is_(False),
         exists().where(RosterLine.address == User.address, RosterLine.active.is_(True)),
-        exists().where(
-            Entitlement.user_id == User.id, Entitlement.source != Source.ROSTER.value
-        ),
+        exists().where(Entitlement.user_id == User.id, Entitlement.source != Source.ROSTER.value),
         exists().where(RoleGrant.user_id == User.id),
     )
 
@@ -37,7 +35,7 @@ def shut_out_reason(user: User, *, listed: bool) -> str | None:
     """
     if user.status.strip().casefold() != Status.ACTIVE.casefold():
         return "suspended"
-    if user.expiry_date is not None and clock.now() >= user.expiry_date + timedelta(days=1):
+    if user.expiry_date is not None and clock.today() > user.expiry_date.date():
         return "expired"
     return None if listed else "off_list"
 

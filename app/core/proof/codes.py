@@ -48,7 +48,9 @@ def issue(
 ) -> tuple[int, str]:
     """Store a new code for `address`; its id, and its digits, to be mailed."""
     digits = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
-    return _store(db, purpose, address, _digest(keys[0], purpose, address, digits), lifetime), digits
+    return _store(
+        db, purpose, address, _digest(keys[0], purpose, address, digits), lifetime
+    ), digits
 
 
 def issue_none(db: Session, purpose: Purpose, address: str, *, lifetime: timedelta) -> None:
@@ -56,9 +58,7 @@ def issue_none(db: Session, purpose: Purpose, address: str, *, lifetime: timedel
     _store(db, purpose, address, None, lifetime)
 
 
-def check(
-    db: Session, purpose: Purpose, address: str, typed: str, *, keys: Sequence[str]
-) -> int:
+def check(db: Session, purpose: Purpose, address: str, typed: str, *, keys: Sequence[str]) -> int:
     """Count a try, compare, and return the id of the code that fits, still unused.
 
     Raises `NotSixDigits` (uncounted), `TooManyTries`, `RanOut` or `WrongCode`. The count is

@@ -36,8 +36,9 @@ def check_new(password: str, *, least: int, known_words: Sequence[str]) -> str:
     except UnicodeEncodeError:
         raise PasswordRefused(N_("This password has a broken character in it.")) from None
     if size > MOST_BYTES:
-        raise PasswordRefused(N_("This password is too long: it can have %(most)s bytes."),
-                              most=MOST_BYTES)
+        raise PasswordRefused(
+            N_("This password is too long: it can have %(most)s bytes."), most=MOST_BYTES
+        )
     if "\0" in password:
         raise PasswordRefused(N_("This password has a broken character in it."))
     password = unicodedata.normalize("NFC", password)
@@ -58,11 +59,15 @@ def _refuse_guessable(password: str, known_words: Sequence[str]) -> None:
         rest = plain.replace(word, "")
         if word in plain and len(rest) < 6:
             raise PasswordRefused(
-                N_("It is little more than your name, your address or the name of this site."
-                   " Three unrelated words make a good one.")
+                N_(
+                    "It is little more than your name, your address or the name of this site."
+                    " Three unrelated words make a good one."
+                )
             )
     if zxcvbn(password[:JUDGED], words).guesses < GUESSABLE:
         raise PasswordRefused(
-            N_("This password is on lists of common ones, or close to one."
-               " Three unrelated words make a good one.")
+            N_(
+                "This password is on lists of common ones, or close to one."
+                " Three unrelated words make a good one."
+            )
         )

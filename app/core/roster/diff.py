@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     Select,
     String,
     and_,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     union,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.core.errors import N_
 from app.models.rosters import (
@@ -34,7 +35,9 @@ from app.models.rosters import (
 
 TWO_NAMES = N_("This address stands with two last names; neither is applied.")
 
-CONTENT = ["address", "user_code", "last_name", "email", "status", "class_name", "date", "lo_root_id"]
+CONTENT = [
+    "address", "user_code", "last_name", "email", "status", "class_name", "date", "lo_root_id",
+]  # fmt: skip
 """The columns that make two lines the same."""
 
 
@@ -42,8 +45,7 @@ def compare(db: Session, started: RosterImport) -> None:
     """Take out the lines that contradict each other, and write `roster_changes` and the counts."""
     _refuse_two_names(db, started.id)
     _write_changes(db, started.id)
-    _write_ids(db, started.id, RosterChange.gained, StagedLine, RosterLine)
-    _write_ids(db, started.id, RosterChange.lost, RosterLine, StagedLine)
+    _write_ids(db, started.id)
     _count(db, started)
 
 
@@ -96,31 +98,35 @@ def _write_changes(db: Session, import_id: int) -> None:
     rows = select(
         literal(import_id), differing.c.address, change, func.coalesce(new_name, old_name),
         empty, empty,
-    ).where(~_kept(import_id, differing.c.address))  # fmt: skip
+    )  # fmt: skip
     columns = ["import_id", "address", "change", "last_name", "gained", "lost"]
     db.execute(insert(RosterChange).from_select(columns, rows))
 
 
-def _differing(import_id: int) -> Select[Any]:
+def _differing(import_id: int) -> CompoundSelect[Any]:
+    """The addresses whose lines are not the same on both sides, but for those that are kept."""
     staged = select(*(getattr(StagedLine, name) for name in CONTENT)).where(
         StagedLine.import_id == import_id
     )
     listed = select(*(getattr(RosterLine, name) for name in CONTENT))
     came = select(except_(staged, listed).subquery().c.address)
     went = select(except_(listed, staged).subquery().c.address)
-    return select(union(came, went).subquery().c.address)
+    return except_(
+        select(union(came, went).subquery().c.address),
+        select(_kept(import_id).subquery().c.address),
+    )
 
 
-def _kept(import_id: int, address: ColumnElement[str]) -> ColumnElement[bool]:
+def _kept(import_id: int) -> CompoundSelect[Any]:
     # A person all of whose lines are problems stays as they were: a typing mistake takes
     # nobody's access away.
-    return and_(
-        exists().where(
+    return except_(
+        select(RosterProblem.address).where(
             RosterProblem.import_id == import_id,
             RosterProblem.is_remark.is_(False),
-            RosterProblem.address == address,
+            RosterProblem.address.is_not(None),
         ),
-        ~exists().where(StagedLine.import_id == import_id, StagedLine.address == address),
+        select(StagedLine.address).where(StagedLine.import_id == import_id),
     )
 
 
@@ -130,37 +136,31 @@ def _is_active(
     return exists().where(table.address == address, table.active.is_(True), *more)
 
 
-def _write_ids(
+def _write_ids(db: Session, import_id: int) -> None:
+    """Fill `gained` and `lost` with the LO Root IDs that one side grants and the other does not."""
+    before = _granted(RosterLine, import_id)
+    after = _granted(StagedLine, import_id, StagedLine.import_id == import_id)
+    _join_ids(db, import_id, RosterChange.gained, except_(after, before))
+    _join_ids(db, import_id, RosterChange.lost, except_(before, after))
+
+
+def _granted(
+    table: type[RosterLine | StagedLine], import_id: int, *more: ColumnElement[bool]
+) -> Select[str, str]:
+    """Who of those that change holds which LO Root ID by the active lines of `table`."""
+    changing = select(RosterChange.address).where(RosterChange.import_id == import_id)
+    return select(table.address, table.lo_root_id).where(
+        table.address.in_(changing), table.active.is_(True), table.lo_root_id != "", *more
+    )
+
+
+def _join_ids(
     db: Session,
     import_id: int,
-    target: Any,
-    there: type[RosterLine | StagedLine],
-    not_there: type[RosterLine | StagedLine],
+    target: InstrumentedAttribute[str],
+    found: CompoundSelect[Any],
 ) -> None:
-    """Fill `target` with the LO Root IDs that active lines of one side have and the other lacks."""
-
-    def of_import(table: type[RosterLine | StagedLine]) -> list[ColumnElement[bool]]:
-        return [StagedLine.import_id == import_id] if table is StagedLine else []
-
-    missing = ~exists().where(
-        not_there.address == there.address,
-        not_there.active.is_(True),
-        not_there.lo_root_id == there.lo_root_id,
-        *of_import(not_there),
-    )
-    changing = select(RosterChange.address).where(RosterChange.import_id == import_id)
-    each = (
-        select(there.address, there.lo_root_id)
-        .where(
-            there.address.in_(changing),
-            there.active.is_(True),
-            there.lo_root_id != "",
-            missing,
-            *of_import(there),
-        )
-        .distinct()
-        .subquery()
-    )
+    each = found.subquery()
     joined = (
         select(each.c.address, func.aggregate_strings(each.c.lo_root_id, ";").label("ids"))
         .group_by(each.c.address)

@@ -10,11 +10,13 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     delete,
+    except_,
     exists,
     insert,
     literal,
     not_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.orm import Session
@@ -23,9 +25,17 @@ from app.core import clock
 from app.core.people import sessions, users
 from app.models.access import SignInSession
 from app.models.people import Entitlement, Source, User, UserLoRootId
-from app.models.rosters import RosterLine
+from app.models.rosters import ListInForce, RosterLine
 
 ROSTER = Source.ROSTER.value
+
+
+def hold_list(db: Session) -> None:
+    """Keep the list in force as it is until this transaction ends; waits for an import at work.
+
+    PostgreSQL: a shared lock on the row that an import moves. SQLite: one writer at a time anyway.
+    """
+    db.execute(select(ListInForce.id).with_for_update(read=True))
 
 
 def follow_list(db: Session, whose: ColumnElement[bool]) -> None:
@@ -34,6 +44,7 @@ def follow_list(db: Session, whose: ColumnElement[bool]) -> None:
     Who is left with no right to be here is signed out everywhere at once.
     """
     db.flush()  # The statements below must see a person who was added a moment ago.
+    hold_list(db)
     people = select(User.id).where(whose)
     _vouch(db, whose)
     _take_what_went(db, people)
@@ -54,47 +65,42 @@ def _vouch(db: Session, whose: ColumnElement[bool]) -> None:
     )
 
 
-def _take_what_went(db: Session, people: Select[tuple[int]]) -> None:
-    address = select(User.address).where(User.id == Entitlement.user_id).scalar_subquery()
-    granted = exists().where(
-        RosterLine.address == address,
-        RosterLine.active.is_(True),
-        RosterLine.lo_root_id == Entitlement.lo_root_id,
+def _take_what_went(db: Session, people: Select[int]) -> None:
+    held = select(Entitlement.user_id, Entitlement.lo_root_id).where(
+        Entitlement.source == ROSTER, Entitlement.user_id.in_(people)
     )
+    went = except_(held, _granted(people))
     db.execute(
         delete(Entitlement)
         .where(
             Entitlement.source == ROSTER,
-            Entitlement.user_id.in_(people),
-            not_(granted),
+            tuple_(Entitlement.user_id, Entitlement.lo_root_id).in_(went),
         )
         .execution_options(synchronize_session=False)
     )
 
 
-def _give_what_came(db: Session, people: Select[tuple[int]]) -> None:
-    held = exists().where(
-        Entitlement.user_id == User.id,
-        Entitlement.lo_root_id == RosterLine.lo_root_id,
-        Entitlement.source == ROSTER,
+def _give_what_came(db: Session, people: Select[int]) -> None:
+    held = select(Entitlement.user_id, Entitlement.lo_root_id).where(
+        Entitlement.source == ROSTER, Entitlement.user_id.in_(people)
     )
+    came = except_(_granted(people), held).subquery()
     now = literal(clock.now(), Entitlement.granted_at.type)
-    came = (
-        select(User.id, RosterLine.lo_root_id, literal(ROSTER), now)
-        .join(RosterLine, RosterLine.address == User.address)
-        .where(
-            User.id.in_(people),
-            RosterLine.active.is_(True),
-            RosterLine.lo_root_id != "",
-            not_(held),
-        )
-        .distinct()
-    )
+    rows = select(*came.c, literal(ROSTER), now)
     columns = ["user_id", "lo_root_id", "source", "granted_at"]
-    db.execute(insert(Entitlement).from_select(columns, came))
+    db.execute(insert(Entitlement).from_select(columns, rows))
 
 
-def _drop_unexplained(db: Session, people: Select[tuple[int]]) -> None:
+def _granted(people: Select[int]) -> Select[int, str]:
+    """Who of `people` holds which LO Root ID by an active line of the list in force."""
+    return (
+        select(User.id, RosterLine.lo_root_id)
+        .join(RosterLine, RosterLine.address == User.address)
+        .where(User.id.in_(people), RosterLine.active.is_(True), RosterLine.lo_root_id != "")
+    )
+
+
+def _drop_unexplained(db: Session, people: Select[int]) -> None:
     explained = exists().where(
         Entitlement.user_id == UserLoRootId.user_id,
         Entitlement.lo_root_id == UserLoRootId.lo_root_id,
@@ -106,7 +112,7 @@ def _drop_unexplained(db: Session, people: Select[tuple[int]]) -> None:
     )
 
 
-def _hold_explained(db: Session, people: Select[tuple[int]]) -> None:
+def _hold_explained(db: Session, people: Select[int]) -> None:
     held = exists().where(
         UserLoRootId.user_id == Entitlement.user_id,
         UserLoRootId.lo_root_id == Entitlement.lo_root_id,

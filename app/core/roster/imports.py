@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import CursorResult, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.core import audit, clock, outbox
 from app.core.audit import Event, Origin
-from app.core.errors import ImportSettled, ListChanged, ListRefused, NotFound
+from app.core.errors import N_, ImportSettled, ListChanged, ListRefused, NotFound
 from app.core.outbox import Kind
 from app.core.people import users
 from app.core.roster import diff, entitlements, files
@@ -38,10 +38,22 @@ BATCH = 5000
 LEFT_LYING = timedelta(days=7)
 """How long a checked import waits to be applied."""
 
+LAST_ID = 2**31 - 1
+"""The greatest id that the databases store."""
+
 LINE_COLUMNS = [
     "line", "user_code", "last_name", "surname_key", "email", "address",
     "status", "active", "class_name", "date", "lo_root_id",
 ]  # fmt: skip
+
+
+class NobodyReadable(ListRefused):
+    """A roster without an active person that has problem lines; the first one is named."""
+
+    words = N_(
+        "This list has no active person in it. The list in force stays as it was."
+        " Problem lines: %(count)s, the first is line %(line)s. %(reason)s"
+    )
 
 
 def check(
@@ -61,7 +73,7 @@ def check(
     file = files.open_file(stream, encoding=encoding)
     started = RosterImport(
         state=ImportState.CHECKED.value,
-        file_name=file_name[:255],
+        file_name=_readable(file_name)[:255],
         sha256="",
         encoding=file.encoding,
         delimiter=file.delimiter,
@@ -76,7 +88,7 @@ def check(
     started.sha256 = file.sha256
     diff.compare(db, started)
     if started.people == started.inactive:
-        raise ListRefused
+        raise _nobody_active(db, started)
     audit.record(
         db, Event.ROSTER_CHECKED, origin, actor_id=by, import_id=started.id, sha256=file.sha256
     )
@@ -86,7 +98,8 @@ def check(
 def apply(db: Session, import_id: int, *, by: int | None, origin: Origin) -> RosterImport:
     """Make a checked import the list in force, without its problem lines. The caller commits.
 
-    Raises `ImportSettled`, or `ListChanged` where another import was applied since the check.
+    Raises `NotFound`, `ImportSettled`, or `ListChanged` where another import was applied since
+    the check.
     """
     found = get(db, import_id)
     _claim(db, found, by)
@@ -129,7 +142,8 @@ def discard(db: Session, import_id: int, *, by: int | None, origin: Origin) -> N
 
 def get(db: Session, import_id: int) -> RosterImport:
     """The import of this id. Raises `NotFound`."""
-    found = db.get(RosterImport, import_id)
+    # A number beyond the column's range is an error of the database, and no import has it.
+    found = db.get(RosterImport, import_id) if import_id <= LAST_ID else None
     if found is None:
         raise NotFound
     return found
@@ -206,26 +220,42 @@ def _rows(
         else:
             is_remark = isinstance(item, files.Remark)
             started.lines += not is_remark
-            yield RosterProblem, {
-                "import_id": started.id,
-                "line": item.number,
-                "column": item.column,
-                "reason": item.reason,
-                "address": None if is_remark else item.address,
-                "is_remark": is_remark,
-            }
+            yield (
+                RosterProblem,
+                {
+                    "import_id": started.id,
+                    "line": item.number,
+                    "column": item.column,
+                    "reason": item.reason,
+                    "address": getattr(item, "address", None),
+                    "is_remark": is_remark,
+                },
+            )
+
+
+def _readable(file_name: str) -> str:
+    # A system names files in bytes that need not be text, and a program may send any.
+    return file_name.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+def _nobody_active(db: Session, started: RosterImport) -> ListRefused:
+    problems = problems_of(db, started.id, limit=1)
+    if not problems:
+        return ListRefused()
+    first = problems[0]
+    return NobodyReadable(count=started.problems, line=first.line, reason=first.reason)
 
 
 def _claim(db: Session, found: RosterImport, by: int | None) -> None:
+    _settle(db, found, ImportState.APPLIED)
     # Moving the one row of the list in force is what makes a second import wait, and lose.
     claimed = db.execute(
         update(ListInForce)
         .where(ListInForce.import_id.is_not_distinct_from(found.compared_with))
         .values(import_id=found.id)
     )
-    if claimed.rowcount != 1:
+    if cast(CursorResult[Any], claimed).rowcount != 1:
         raise ListChanged
-    _settle(db, found, ImportState.APPLIED)
     found.applied_at = clock.now()
     found.applied_by = by
 
@@ -236,22 +266,23 @@ def _settle(db: Session, found: RosterImport, state: ImportState) -> None:
         .where(RosterImport.id == found.id, RosterImport.state == ImportState.CHECKED.value)
         .values(state=state.value)
     )
-    if settled.rowcount != 1:
+    if cast(CursorResult[Any], settled).rowcount != 1:
         raise ImportSettled
 
 
 def _tell_removed(db: Session, found: RosterImport) -> None:
     # Only people with an account who have no other right to be here are told.
     gone = (
-        select(User.address, User.id, User.locale)
-        .join(RosterChange, RosterChange.address == User.address)
+        select(RosterChange.address, User.id, User.locale)
+        .join(User, User.address == RosterChange.address)
         .where(
             RosterChange.import_id == found.id,
             RosterChange.change == Change.REMOVED.value,
             ~users.on_list(),
         )
     )
-    outbox.queue_all(db, Kind.OFF_LIST, [tuple(row) for row in db.execute(gone)])
+    people = [(address, user_id, locale) for address, user_id, locale in db.execute(gone)]
+    outbox.queue_all(db, Kind.OFF_LIST, people)
 
 
 def tidy(db: Session) -> None:

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
+from sqlalchemy import select
 from wtforms import BooleanField
 
 from app.core import audit
@@ -176,5 +177,4 @@ def _preview(found: RosterImport, form: ApplyForm) -> str:
 def _names(history: list[RosterImport]) -> dict[Any, str]:
     """The addresses of the admins who uploaded, by id, in one query."""
     ids = {each.created_by for each in history} | {each.applied_by for each in history}
-    people = db.query(User.id, User.email).where(User.id.in_(ids - {None}))
-    return {user_id: email for user_id, email in people}
+    return dict(db.execute(select(User.id, User.email).where(User.id.in_(ids - {None}))).all())

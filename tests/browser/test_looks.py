@@ -1,0 +1,320 @@
+"""Every page for everybody: axe finds nothing, nothing scrolls sideways, the keyboard is enough.
+
+Each page is looked at on a telephone and on a desk, light and dark, after one load.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import PASSWORD, Post, Visit, september_list
+from tests.servers import Program
+
+WIDTHS = (390, 1280)
+NARROWEST = 320
+"""Pixels at which WCAG 2.2 (1.4.10) asks for a page that does not scroll sideways."""
+
+SCHEMES = ("light", "dark")
+TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""Waits until the new colours are painted."""
+
+ADA = "ada.lovelace@learn.agency.example"
+MATILDA = "matilda.nunez@learn.agency.example"
+
+
+@dataclass
+class Look:
+    """What was found wrong with the pages that were looked at."""
+
+    axe: Axe = field(default_factory=Axe)
+    findings: list[str] = field(default_factory=list)
+
+    def at(self, page: Page, name: str) -> None:
+        """Look at the page that is open."""
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 850})
+            for scheme in SCHEMES:
+                page.emulate_media(color_scheme=scheme)
+                expect(page.locator("html")).to_have_attribute("data-bs-theme", scheme)
+                page.evaluate(TWO_FRAMES)
+                self._run_axe(page, f"{name}, {width} px, {scheme}")
+                keep_picture(page, f"{name}-{width}-{scheme}")
+        page.set_viewport_size({"width": NARROWEST, "height": 800})
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > NARROWEST:
+            self.findings.append(f"{name}: {wide} px wide at {NARROWEST} px")
+        if page.locator("h1").count() != 1:
+            self.findings.append(f"{name}: not one h1")
+        page.set_viewport_size({"width": WIDTHS[-1], "height": 850})
+
+    def _run_axe(self, page: Page, name: str) -> None:
+        for violation in self.axe.run(page).response["violations"]:
+            for node in violation["nodes"]:
+                self.findings.append(f"{name}: {violation['id']}: {node['failureSummary']} {node['html'][:160]}")
+
+
+def keep_picture(page: Page, name: str) -> None:
+    """A screenshot where SCREENSHOTS names a folder, for people to look at."""
+    if folder := os.environ.get("SCREENSHOTS"):
+        file = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        page.screenshot(path=Path(folder) / f"{file}.png", full_page=True)
+
+
+@pytest.fixture
+def look() -> Iterator[Look]:
+    """Eyes for pages; at the end nothing may have been found."""
+    eyes = Look()
+    yield eyes
+    assert eyes.findings == []
+
+
+@pytest.fixture(scope="module")
+def cookies(program: Program, post: Post, browser: Browser) -> dict[str, list]:
+    """The cookies of an admin, of a learner, and of a learner to whom nothing is open."""
+    kept = {}
+    for who in ("admin", "learner", "idle"):
+        visit = Visit(browser.new_context(), program.url)
+        if who == "admin":
+            visit.set_up_admin(program.admin_link)
+        elif who == "learner":
+            visit.register("Lovelace", ADA, post)
+        else:
+            visit.register("Nunez", MATILDA, post)
+        kept[who] = visit.context.cookies()
+        visit.context.close()
+    return kept
+
+
+@pytest.fixture
+def admin(
+    program: Program, visits: Callable[..., Visit], cookies: dict[str, list]
+) -> Visit:
+    """An admin, signed in."""
+    visit = visits(program)
+    visit.context.add_cookies(cookies["admin"])
+    return visit
+
+
+@pytest.fixture
+def learner(
+    program: Program, visits: Callable[..., Visit], cookies: dict[str, list]
+) -> Visit:
+    """A learner, signed in."""
+    visit = visits(program)
+    visit.context.add_cookies(cookies["learner"])
+    return visit
+
+
+def test_pages_before_signing_in(
+    program: Program, post: Post, visits: Callable[..., Visit], look: Look
+) -> None:
+    visitor = visits(program)
+    for path in ("/login", "/register", "/register/password", "/nowhere", "/setup/admin/dead"):
+        visitor.goto(path)
+        look.at(visitor.page, f"out {path}")
+    assert visitor.goto("/dev/mailbox") == 404
+    address = "tobias.akesson@partner.example"
+    visitor.ask_to_register("Akesson", address)
+    visitor.page.get_by_text("No mail?").click()
+    look.at(visitor.page, "out check your mail")
+    visitor.goto(post.button(address))
+    look.at(visitor.page, "out by the button of the mail")
+
+
+def test_pages_with_a_problem(program: Program, visits: Callable[..., Visit], look: Look) -> None:
+    visitor = visits(program)
+    page = visitor.page
+
+    def problem(name: str) -> None:
+        expect(page.locator("[data-error-summary]")).to_be_focused()
+        expect(page).to_have_title(re.compile("^Error: "))
+        look.at(page, name)
+
+    visitor.goto("/login")
+    visitor.press("Sign in")
+    problem("problem empty sign-in")
+    visitor.sign_in("nobody@agency.example", "not a password")
+    problem("problem wrong password")
+    visitor.goto("/register")
+    visitor.fill(last_name="Lovelace", email="ada at home")
+    visitor.press("Continue")
+    problem("problem bad address")
+    page.get_by_role("link", name="Enter an address like").click()
+    expect(page.get_by_label("Email")).to_be_focused()
+    visitor.ask_to_register("Lovelace", "nobody@agency.example")
+    visitor.fill(code="1234", password="password")
+    visitor.press("Create my account")
+    problem("problem code and password")
+
+
+def test_a_page_that_was_open_for_long_gives_back_what_was_typed(
+    program: Program, visits: Callable[..., Visit], look: Look
+) -> None:
+    visitor = visits(program)
+    visitor.goto("/register")
+    visitor.fill(last_name="Lovelace", email=ADA)
+    visitor.context.clear_cookies()
+    visitor.press("Continue")
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Please press once more")
+    look.at(visitor.page, "problem old page")
+    visitor.press("Press again")
+    visitor.page.wait_for_url("**/register/password")
+
+
+def test_pages_of_a_learner(learner: Visit, look: Look) -> None:
+    page = learner.page
+    for path in ("/program_select", "/program_select?q=zzz", "/logout"):
+        learner.goto(path)
+        look.at(page, f"learner {path}")
+    learner.goto("/chat/MI")
+    learner.fill(message="What is the righting reflex?")
+    learner.press("Ask")
+    expect(page.get_by_role("log").locator(".answer")).to_be_visible()
+    expect(page.get_by_text("Clear this conversation")).to_be_visible()
+    look.at(page, "learner fresh answer")
+    page.reload()
+    page.get_by_text("Clear this conversation").click()
+    look.at(page, "learner history")
+    assert learner.goto("/admin") == 403
+    look.at(page, "learner not an admin")
+
+
+def test_pages_where_nothing_is_open(
+    program: Program, visits: Callable[..., Visit], cookies: dict[str, list], look: Look
+) -> None:
+    idle = visits(program)
+    idle.context.add_cookies(cookies["idle"])
+    idle.goto("/program_select")
+    expect(idle.page.get_by_role("heading", level=2)).to_have_text("No program is open to you yet")
+    look.at(idle.page, "learner nothing open")
+    assert idle.goto("/chat/BCC") == 403
+    look.at(idle.page, "learner closed program")
+
+
+def test_pages_of_the_admin_area(admin: Visit, look: Look) -> None:
+    page = admin.page
+    areas = ("", "/roster", "/people", "/people?q=zzz", "/programs", "/outbox", "/audit")
+    for path in areas:
+        admin.goto(f"/admin{path}")
+        look.at(page, f"admin{path}")
+
+
+def test_pages_of_an_import(admin: Visit, look: Look) -> None:
+    page = admin.page
+    admin.goto("/admin/roster")
+    admin.press("Show me what would change")
+    expect(page.locator("[data-error-summary]")).to_be_focused()
+    look.at(page, "admin no file")
+    admin.upload(b"\xff\xfe\x00nothing")
+    expect(page.locator("[data-error-summary]")).to_be_focused()
+    look.at(page, "admin unreadable file")
+    admin.upload(september_list())
+    look.at(page, "admin preview")
+    admin.press("Discard")
+    expect(page.get_by_text("Put aside.")).to_be_visible()
+    page.get_by_role("link", name="September roster.csv").first.click()
+    look.at(page, "admin put aside")
+    page.get_by_role("link", name="Roster").locator("visible=true").click()
+    page.get_by_role("link", name="roster.csv", exact=True).click()
+    expect(page.get_by_text("Applied: this became the list.")).to_be_visible()
+
+
+def test_the_keyboard_alone_signs_in(program: Program, learner: Visit) -> None:
+    page = learner.page
+    learner.context.clear_cookies()
+    learner.goto("/login")
+    keyboard = page.keyboard
+    expect(page.get_by_label("Email")).to_be_focused()
+    keyboard.type(ADA)
+    keyboard.press("Tab")
+    keyboard.type(PASSWORD)
+    keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Show password")).to_be_focused()
+    keyboard.press("Enter")
+    expect(page.get_by_label("Password", exact=True)).to_have_attribute("type", "text")
+    for _ in range(2):
+        keyboard.press("Tab")
+    expect(page.get_by_label("Remember me")).to_be_focused()
+    keyboard.press("Space")
+    keyboard.press("Tab")
+    expect(page.get_by_role("main").get_by_role("button", name="Sign in")).to_be_focused()
+    keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Programs")
+    keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_the_theme_can_be_chosen_and_is_kept(
+    program: Program, visits: Callable[..., Visit]
+) -> None:
+    visitor = visits(program, color_scheme="light")
+    visitor.goto("/login")
+    visitor.page.get_by_role("button", name="Dark theme").click()
+    visitor.goto("/register")
+    expect(visitor.page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+    expect(visitor.page.get_by_role("button", name="Dark theme")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+
+
+@pytest.fixture(scope="module")
+def development(start: Callable[..., Program]) -> Program:
+    """A program without a mail server, not set up yet."""
+    return start("development", mail=False)
+
+
+def wait_for_mail(visitor: Visit) -> None:
+    """Ask to register and open the mailbox once the mail is there."""
+    visitor.ask_to_register("Lovelace", ADA)
+    for _ in range(60):
+        visitor.goto("/dev/mailbox")
+        if visitor.page.get_by_role("link", name="registration code").count():
+            return
+        visitor.page.wait_for_timeout(100)
+    raise AssertionError("no mail in the mailbox")
+
+
+def test_the_page_of_the_first_start(
+    development: Program, visits: Callable[..., Visit], look: Look
+) -> None:
+    visitor = visits(development)
+    visitor.goto(development.admin_link)
+    look.at(visitor.page, "out first start")
+    visitor.goto("/dev/mailbox")
+    look.at(visitor.page, "mailbox empty")
+
+
+def test_without_a_mail_server_the_mailbox_shows_each_mail(
+    development: Program, visits: Callable[..., Visit], look: Look
+) -> None:
+    visitor = visits(development)
+    wait_for_mail(visitor)
+    page = visitor.page
+    mail = page.frame_locator(".mail-frame")
+    expect(mail.get_by_role("heading")).to_have_text("Your registration code")
+    expect(mail.locator(".code")).to_have_text(re.compile(r"^\d{6}$"))
+    expect(page.locator(".mail-text")).to_contain_text(mail.locator(".code").inner_text())
+    look.at(page, "mailbox")
+    page.emulate_media(color_scheme="dark")
+    expect(mail.locator("body")).to_have_css("background-color", "rgb(13, 20, 19)")
+
+
+def test_the_mailbox_shows_every_letter_as_it_is(
+    development: Program, visits: Callable[..., Visit]
+) -> None:
+    visitor = visits(development)
+    wait_for_mail(visitor)
+    mail = visitor.page.frame_locator(".mail-frame").locator("body")
+    for part in (mail, visitor.page.locator(".mail-text")):
+        # Times have a narrow no-break space (U+202F), which is no ASCII.
+        expect(part).to_contain_text(re.compile(r"It works once, until [^\\]+\s[AP]M"))
