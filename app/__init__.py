@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from babel.dates import format_skeleton
 from flask import Flask, has_request_context, request
-from flask_babel import Babel, format_datetime, format_decimal, get_locale
+from flask_babel import Babel, format_decimal, get_locale
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -138,4 +139,4 @@ def dress_pages(app: Flask, settings: Settings) -> None:
 
 def moment(value: datetime) -> str:
     """A moment in the reader's words, in UTC."""
-    return f"{format_datetime(value, 'medium')} UTC"
+    return f"{format_skeleton('yMMMdHm', value, locale=get_locale())} UTC"

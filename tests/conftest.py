@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from email import message_from_string, policy
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,9 @@ def ground(pytestconfig: pytest.Config) -> dict[str, Any]:
 
 
 @pytest.fixture(params=ENGINES)
-def database_url(request: pytest.FixtureRequest, ground: dict[str, Any], tmp_path: Path) -> Iterator[str]:
+def database_url(
+    request: pytest.FixtureRequest, ground: dict[str, Any], tmp_path: Path
+) -> Iterator[str]:
     """A migrated, empty database of this test's own."""
     if request.param == "sqlite":
         shutil.copy(Path(ground["folder"]) / "template.db", tmp_path / "rollcall.db")
@@ -361,7 +363,7 @@ class Mails:
             .where(OutgoingMessage.recipient == address, OutgoingMessage.source.is_not(None))
             .order_by(OutgoingMessage.id)
         )
-        return [message_from_string(source, policy=policy.default) for source in sources]
+        return [message_from_bytes(source.encode(), policy=policy.default) for source in sources]
 
     def text(self, address: str) -> str:
         """The text of the newest mail to `address`."""

@@ -31,7 +31,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 ROOT = Path(__file__).resolve().parent.parent
-START_WITHIN = 30
+START_WITHIN = 60
 """Seconds that a server has to answer."""
 
 STOP_WITHIN = 20

@@ -209,7 +209,7 @@ def test_importing_the_models_and_making_the_app_creates_no_table(empty_url, tmp
     started = start(
         "-c", program, DATABASE_URL=empty_url, DATA_DIR=str(tmp_path / "data"), PORT="5999"
     )
-    output, _ = started.communicate(timeout=60)
+    output, _ = started.communicate(timeout=180)
     assert started.returncode == 0, output
     engine = make_engine(empty_url)
     assert inspect(engine).get_table_names() == []
@@ -226,7 +226,7 @@ def test_the_environment_itself_creates_no_table(empty_url):
 def test_four_processes_that_migrate_an_empty_database_at_once_all_succeed(empty_url, tmp_path):
     environment = {"DATABASE_URL": empty_url, "DATA_DIR": str(tmp_path / "data")}
     racing = [start("-m", "alembic", "upgrade", "head", **environment) for _ in range(4)]
-    outputs = [each.communicate(timeout=120)[0] for each in racing]
+    outputs = [each.communicate(timeout=180)[0] for each in racing]
     assert [each.returncode for each in racing] == [0, 0, 0, 0], outputs
     engine = make_engine(empty_url)
     with engine.connect() as connection:
@@ -241,5 +241,5 @@ def test_alembic_is_run_from_the_root_with_the_settings_of_the_environment(tmp_p
     environment = {"DATA_DIR": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path / 'a.db'}"}
     for words in (["upgrade", "head"], ["check"]):
         started = start("-m", "alembic", *words, **environment)
-        output, _ = started.communicate(timeout=60)
+        output, _ = started.communicate(timeout=180)
         assert started.returncode == 0, output

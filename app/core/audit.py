@@ -85,7 +85,7 @@ def people_in(db: Session, entries: list[AuditEntry]) -> dict[int, str]:
     """The addresses of everybody whom these entries name, by id, in one query."""
     ids = {each.actor_id for each in entries} | {each.user_id for each in entries}
     rows = db.execute(select(User.id, User.email).where(User.id.in_(ids - {None})))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _short(value: Any) -> Any:

@@ -187,7 +187,7 @@ def latest(db: Session, *, before: int | None = None, limit: int = 50) -> list[O
 def count_by_state(db: Session) -> dict[str, int]:
     """How many messages stand in each state."""
     rows = db.execute(select(OutgoingMessage.state, func.count()).group_by(OutgoingMessage.state))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _box(keys: Sequence[str]) -> MultiFernet:

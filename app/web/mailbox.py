@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from email import message_from_string, policy
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 
 from flask import Blueprint, Response, render_template
@@ -52,7 +52,7 @@ def _find(message_id: int) -> OutgoingMessage:
 
 
 def _parse(message: OutgoingMessage) -> EmailMessage:
-    return message_from_string(message.source or "", policy=policy.default)
+    return message_from_bytes((message.source or "").encode(), policy=policy.default)
 
 
 def _part(message: OutgoingMessage, kind: str) -> str:

@@ -9,7 +9,8 @@ const log = room.querySelector("[data-log]");
 const status = room.querySelector("[data-status]");
 const remaining = room.querySelector("[data-remaining]");
 const words = room.dataset;
-const draftKey = `draft:${words.program}`;
+// Another person may sign in in the same tab.
+const draftKey = `draft:${words.person}:${words.program}`;
 const csrf = document.querySelector("meta[name=csrf-token]").content;
 
 if (!box.value) box.value = sessionStorage.getItem(draftKey) || "";

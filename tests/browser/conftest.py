@@ -132,7 +132,9 @@ class Visit:
     def set_up_admin(self, link: str) -> None:
         """Follow the link of the first start and make the owner's account."""
         self.goto(link)
-        self.fill(email="grace@agency.example", last_name="Hopper", password="seven violet lanterns")
+        self.fill(
+            email="grace@agency.example", last_name="Hopper", password="seven violet lanterns"
+        )
         self.page.get_by_label("Send me a test mail").check()
         self.press("Create the account")
 
@@ -190,9 +192,7 @@ def post(browser: Browser) -> Iterator[Post]:
 
 
 @pytest.fixture(scope="session")
-def start(
-    post: Post, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., Program]]:
+def start(post: Post, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Program]]:
     """Starts programs, with our mail server unless `mail` is false."""
     with ExitStack() as running:
 

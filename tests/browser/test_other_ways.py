@@ -140,7 +140,14 @@ def write_history(program: Program, address: str, code: str, count: int) -> None
     with sqlite3.connect(folder / "rollcall.db") as db:
         (user_id,) = db.execute("SELECT id FROM users WHERE email = ?", [address]).fetchone()
         rows = [
-            (user_id, code, f"Question {n} of long ago", f"**Answer** {n}", "2025-05-01 10:00:00", 1)
+            (
+                user_id,
+                code,
+                f"Question {n} of long ago",
+                f"**Answer** {n}",
+                "2025-05-01 10:00:00",
+                1,
+            )
             for n in range(1, count + 1)
         ]
         db.executemany(

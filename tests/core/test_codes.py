@@ -88,7 +88,10 @@ def test_a_code_opens_neither_another_address_nor_another_purpose(db):
 
 
 def test_the_same_digits_are_hashed_anew_for_each_address_purpose_and_key(db):
-    rows = [("a@x.example", Purpose.REGISTRATION, KEYS), ("b@x.example", Purpose.REGISTRATION, KEYS)]
+    rows = [
+        ("a@x.example", Purpose.REGISTRATION, KEYS),
+        ("b@x.example", Purpose.REGISTRATION, KEYS),
+    ]
     rows += [("a@x.example", Other.OTHER, KEYS), ("a@x.example", Purpose.REGISTRATION, ["other"])]
     seen = {}
     for _ in range(10):

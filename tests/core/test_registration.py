@@ -69,9 +69,7 @@ def finish_by_link(db, terms):
     def send(path, password=WORDS):
         token = path.rsplit("/", 1)[1]
         try:
-            entered = registration.finish_by_link(
-                db, token, password, terms=terms, origin=HERE
-            )
+            entered = registration.finish_by_link(db, token, password, terms=terms, origin=HERE)
         except Refusal:
             db.rollback()
             raise
@@ -295,9 +293,7 @@ def test_nobody_registers_without_a_list(state, people, begin, finish, mails, db
     assert count(db, User) == 0
 
 
-def test_the_button_opens_the_account_too_and_only_once(
-    people, begin, finish_by_link, mails, db
-):
+def test_the_button_opens_the_account_too_and_only_once(people, begin, finish_by_link, mails, db):
     people.listed("Lovelace", ADA, "A1")
     begin()
     link = mails.link(ADA)
@@ -359,9 +355,7 @@ def test_the_button_runs_out_with_the_code(people, begin, finish_by_link, mails,
             finish_by_link(link)
 
 
-def test_the_button_asks_for_a_good_password_and_stays_alive(
-    people, begin, finish_by_link, mails
-):
+def test_the_button_asks_for_a_good_password_and_stays_alive(people, begin, finish_by_link, mails):
     people.listed("Lovelace", ADA, "A1")
     begin()
     with pytest.raises(NotBoth) as refused:
@@ -381,9 +375,7 @@ def test_a_wrong_code_and_a_weak_password_are_said_at_once(people, begin, finish
     assert problems(refused) == {"code": "wrong_code", "password": "password_refused"}
 
 
-def test_a_weak_password_does_not_use_the_code_up_nor_count_as_a_try(
-    people, begin, finish, mails
-):
+def test_a_weak_password_does_not_use_the_code_up_nor_count_as_a_try(people, begin, finish, mails):
     people.listed("Lovelace", ADA, "A1")
     begin()
     code = mails.code(ADA)
@@ -423,9 +415,7 @@ def test_a_new_mail_resets_no_count(people, begin, finish, mails):
     assert problems(refused) == {"code": "too_many_tries"}
 
 
-def test_a_code_that_ended_by_wrong_tries_stays_dead_after_the_pause(
-    people, begin, finish, mails
-):
+def test_a_code_that_ended_by_wrong_tries_stays_dead_after_the_pause(people, begin, finish, mails):
     people.listed("Lovelace", ADA, "A1")
     with time_machine.travel(DAY, tick=False) as clock:
         begin()
@@ -508,9 +498,7 @@ def test_the_code_of_one_address_opens_no_account_for_another(people, begin, fin
     assert count(db, User) == 0
 
 
-def test_the_password_is_judged_by_what_was_typed_and_not_by_the_list(
-    people, begin, finish, mails
-):
+def test_the_password_is_judged_by_what_was_typed_and_not_by_the_list(people, begin, finish, mails):
     people.listed("Kowalczykowska", ADA, "A1")
     begin("Kowalczykowska")
     with pytest.raises(NotBoth) as refused:
@@ -519,9 +507,7 @@ def test_the_password_is_judged_by_what_was_typed_and_not_by_the_list(
     finish(mails.code(ADA), "kowalczykowska")
 
 
-def test_an_account_that_was_made_in_the_meantime_stays_as_it_is(
-    people, begin, finish, mails, db
-):
+def test_an_account_that_was_made_in_the_meantime_stays_as_it_is(people, begin, finish, mails, db):
     people.listed("Lovelace", ADA, "A1")
     begin()
     code = mails.code(ADA)

@@ -1,7 +1,5 @@
 """Reading a roster: both shapes, every trap of the inherited lists, and what is refused."""
 
-# ruff: noqa: RUF001 - names stand here in the letters that people write them with.
-
 from __future__ import annotations
 
 import hashlib

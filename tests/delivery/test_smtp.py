@@ -64,8 +64,9 @@ def stored(db):
     """(state, attempts, error) of each message, oldest first."""
     db.rollback()
     rows = db.execute(
-        select(OutgoingMessage.state, OutgoingMessage.attempts, OutgoingMessage.last_error)
-        .order_by(OutgoingMessage.id)
+        select(
+            OutgoingMessage.state, OutgoingMessage.attempts, OutgoingMessage.last_error
+        ).order_by(OutgoingMessage.id)
     )
     return [tuple(row) for row in rows]
 
@@ -275,9 +276,7 @@ def rude(app):
             server.socket.close()
 
 
-def test_a_mail_that_was_taken_is_sent_even_if_the_server_hangs_up_on_goodbye(
-    db, rude, deliver
-):
+def test_a_mail_that_was_taken_is_sent_even_if_the_server_hangs_up_on_goodbye(db, rude, deliver):
     rude(QUIT=None)
     queue(db)
     deliver()
@@ -298,9 +297,7 @@ def test_a_server_that_refuses_the_content_is_not_asked_again(db, rude, deliver)
     assert stored(db) == [("failed", 1, "554 this looks like spam")]
 
 
-def test_a_sender_that_is_refused_is_our_fault_and_the_mail_waits_for_its_mend(
-    db, rude, deliver
-):
+def test_a_sender_that_is_refused_is_our_fault_and_the_mail_waits_for_its_mend(db, rude, deliver):
     rude(MAIL=b"530 authentication needed")
     queue(db)
     deliver()
@@ -333,9 +330,7 @@ def test_an_address_with_foreign_letters_does_not_stop_the_others(db, smtp, deli
     ("domain", "wire"),
     [("bücher.example", "xn--bcher-kva.example"), ("straße.example", "xn--strae-oqa.example")],
 )
-def test_a_mail_goes_to_the_domain_itself_and_not_to_one_like_it(
-    domain, wire, db, smtp, deliver
-):
+def test_a_mail_goes_to_the_domain_itself_and_not_to_one_like_it(domain, wire, db, smtp, deliver):
     queue(db, f"ada@{domain}")
     deliver()
     assert [recipients for _sender, recipients, _mail in smtp.messages] == [[f"ada@{wire}"]]

@@ -97,7 +97,7 @@ def assert_healthy(environment: dict[str, str]) -> None:
     assert secrets[0].stat().st_mode & 0o777 == 0o600
     assert len(secrets[0].read_text()) >= 32
     doctor = start(environment, "doctor")
-    output, errors = doctor.communicate(timeout=60)
+    output, errors = doctor.communicate(timeout=180)
     assert doctor.returncode == 0, output + errors
 
 
@@ -105,7 +105,7 @@ def test_four_first_starts_at_once_make_one_list_three_programs_and_one_secret(
     settings_of_nothing,
 ):
     racing = [start(settings_of_nothing) for _ in range(AT_ONCE)]
-    said = [each.communicate(timeout=120) for each in racing]
+    said = [each.communicate(timeout=180) for each in racing]
     assert [each.returncode for each in racing] == [0] * AT_ONCE, said
     assert sum("sample list and programs are loaded" in errors for _, errors in said) == 1
     links = [re.search(r"/setup/admin/\S+", output) for output, _ in said]
@@ -137,10 +137,10 @@ def test_a_first_start_killed_once_a_revision_is_there_is_taken_up_again(
         assert started.poll() is None, "it was done before it could be killed"
         at = revision_in(engine)
     started.send_signal(signal.SIGKILL)
-    started.communicate(timeout=60)
+    started.communicate(timeout=180)
     engine.dispose()
     last = start(settings_of_nothing)
-    output, errors = last.communicate(timeout=60)
+    output, errors = last.communicate(timeout=180)
     assert last.returncode == 0, output + errors
     assert_healthy(settings_of_nothing)
 
@@ -151,9 +151,9 @@ def test_a_first_start_killed_at_any_moments_is_taken_up_again(settings_of_nothi
         started = start(settings_of_nothing)
         time.sleep(moment)
         started.send_signal(signal.SIGKILL)
-        started.communicate(timeout=60)
+        started.communicate(timeout=180)
     last = start(settings_of_nothing)
-    output, errors = last.communicate(timeout=60)
+    output, errors = last.communicate(timeout=180)
     assert last.returncode == 0, f"killed after {moments} s\n{output}{errors}"
     assert_healthy(settings_of_nothing)
 
@@ -167,7 +167,7 @@ def test_a_first_start_in_production_loads_no_samples(settings_of_nothing):
         "BCRYPT_LOG_ROUNDS": "12",
     }
     started = start(settings_of_nothing | live)
-    output, errors = started.communicate(timeout=60)
+    output, errors = started.communicate(timeout=180)
     assert started.returncode == 0, output + errors
     assert "https://learn.agency.example/setup/admin/" in output
     assert set(found(settings_of_nothing).values()) == {0}

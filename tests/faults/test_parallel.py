@@ -60,9 +60,7 @@ def at_once(app):
 
 
 def outcomes(results):
-    return Counter(
-        each.code if isinstance(each, Refusal) else "done" for each in results
-    )
+    return Counter(each.code if isinstance(each, Refusal) else "done" for each in results)
 
 
 def count(db, table):
@@ -82,9 +80,7 @@ def test_forty_tries_at_once_count_exactly_to_the_limit(at_once, db):
 
 
 @pytest.mark.parametrize("place", [0, 20, 39])
-def test_forty_guesses_at_a_code_are_five_and_the_right_one_is_then_dead(
-    place, at_once, db, terms
-):
+def test_forty_guesses_at_a_code_are_five_and_the_right_one_is_then_dead(place, at_once, db, terms):
     lifetime = terms.code_lifetime
     code_id, digits = codes.issue(db, PURPOSE, ADA, lifetime=lifetime, keys=terms.keys)
     db.commit()

@@ -34,7 +34,9 @@ def test_a_mail_that_one_machine_queues_another_delivers(app, visitor, people, m
 
 
 def test_two_machines_share_one_limit(app, environment, visitor):
-    other = Visitor(create_app(config.load(environment | {"DATA_DIR": environment["DATA_DIR"] + "2"})))
+    other = Visitor(
+        create_app(config.load(environment | {"DATA_DIR": environment["DATA_DIR"] + "2"}))
+    )
     statuses = []
     for number in range(62):
         asking = visitor if number % 2 else other
@@ -43,7 +45,9 @@ def test_two_machines_share_one_limit(app, environment, visitor):
     other.app.extensions["rollcall"].sessions.kw["bind"].dispose()
 
 
-def test_without_redis_pages_open_and_mail_still_waits_for_the_worker(app, visitor, people, mails, redis):
+def test_without_redis_pages_open_and_mail_still_waits_for_the_worker(
+    app, visitor, people, mails, redis
+):
     people.listed("Lovelace", ADA, "A1")
     visitor.get("/login")
     redis.stop()

@@ -149,7 +149,9 @@ def test_fifty_parallel_questions_at_quota_three_leave_exactly_three(app, ada, v
     for thread in threads:
         thread.join()
     assert stored(db) == 3
-    assert sorted(replies, key=str) == sorted([(200, None)] * 3 + [(200, "quota_used_up")] * 47, key=str)
+    assert sorted(replies, key=str) == sorted(
+        [(200, None)] * 3 + [(200, "quota_used_up")] * 47, key=str
+    )
     assert db.scalar(select(QuotaUse.used)) == 3
 
 
@@ -250,7 +252,8 @@ def test_a_long_question_is_refused_with_the_limit(ada, db):
 
 
 @pytest.mark.parametrize(
-    "body", ["[]", '"text"', "{}", '{"message": 1, "program": "BCC"}', '{"message": ["x"]}', "{", ""]
+    "body",
+    ["[]", '"text"', "{}", '{"message": 1, "program": "BCC"}', '{"message": ["x"]}', "{", ""],
 )
 def test_a_body_of_another_shape_is_400_json(ada, body):
     headers = {"X-CSRFToken": ada.token("/program_select"), "Content-Type": "application/json"}
@@ -278,7 +281,9 @@ def test_a_session_that_ended_while_typing_gives_the_text_back(ada, visitors, pe
     other = visitors()
     other.client.set_cookie("rollcall", ada.client.get_cookie("rollcall").value)
     other.submit("/logout")
-    response = ada.client.post("/chat/BCC", data={"csrf_token": token, "message": "My long thought"})
+    response = ada.client.post(
+        "/chat/BCC", data={"csrf_token": token, "message": "My long thought"}
+    )
     assert response.status_code == 303
     assert response.location == "/login?next=/chat/BCC"
     back = ada.submit(response.location, to="/login", next="/chat/BCC", email=ADA,
@@ -298,8 +303,9 @@ def test_an_id_that_was_taken_away_closes_the_next_question(ada, db):
 def test_the_newest_fifty_show_and_older_ones_come_in_pages(ada, db):
     user_id = 1
     for number in range(120):
-        db.add(Exchange(user_id=user_id, program_code="BCC", user_message=f"Q{number}",
-                        bot_message="A", timestamp=None if number == 60 else datetime.now(UTC)))  # fmt: skip
+        at = None if number == 60 else datetime.now(UTC)
+        said = {"user_message": f"Q{number}", "bot_message": "A", "timestamp": at}
+        db.add(Exchange(user_id=user_id, program_code="BCC", **said))
     db.commit()
     page = ada.page(ada.get("/chat/BCC"))
     shown = [each.text.split(" ")[-1] for each in page.select(".question")]
@@ -330,7 +336,9 @@ def test_nobody_sees_the_words_of_another(ada, people):
 
 
 def test_an_intro_keeps_stray_braces_and_escapes_markup(people):
-    people.program("X", intro_message="{program} {quota} {odd} } <b>bold</b>", name="N & M", quota=7)
+    people.program(
+        "X", intro_message="{program} {quota} {odd} } <b>bold</b>", name="N & M", quota=7
+    )
     ada = people.signed_in(ADA)
     intro = ada.page(ada.get("/chat/X")).select_one(".intro")
     assert intro.text == "N & M 7 {odd} } <b>bold</b>"

@@ -19,7 +19,9 @@ def _paths(app, method):
             yield rule, adapter.build(rule.endpoint, values, method=method)
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example"]
+)
 def test_a_host_that_is_not_ours_gets_400(visitor, host):
     response = visitor.get("/login", headers={"Host": host})
     assert response.status_code == 400
@@ -42,7 +44,9 @@ def test_forwarded_headers_from_nowhere_are_ignored(visitor, app, people):
 def test_every_page_and_error_carries_the_security_headers(visitor):
     for path in ("/login", "/nowhere", "/static/app.css", "/login?next=//x", "/healthz"):
         headers = visitor.get(path).headers
-        assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+        assert headers["Content-Security-Policy"].startswith(
+            "default-src 'none'; script-src 'self'"
+        )
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "same-origin"
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
@@ -82,7 +86,8 @@ def test_a_token_of_another_browser_is_refused(visitors, people):
 
 def test_an_old_page_keeps_what_was_typed_but_no_password(visitor):
     response = visitor.client.post(
-        "/register", data={"csrf_token": "old", "last_name": "O’Neil", "email": ADA, "password": "hush"}
+        "/register",
+        data={"csrf_token": "old", "last_name": "O’Neil", "email": ADA, "password": "hush"},
     )
     page = visitor.page(response)
     assert response.status_code == 400

@@ -97,7 +97,10 @@ def test_a_code_may_be_typed_with_spaces(visitor, listed, mails):
     begin(visitor)
     code = mails.code(ADA)
     spaced = f" {code[:3]} {code[3:]} "
-    assert visitor.submit("/register/password", email=ADA, code=spaced, password=PASSWORD).status_code == 303
+    assert (
+        visitor.submit("/register/password", email=ADA, code=spaced, password=PASSWORD).status_code
+        == 303
+    )
 
 
 def test_both_problems_are_said_at_once_and_the_code_stays(visitor, listed, mails):
@@ -109,7 +112,10 @@ def test_both_problems_are_said_at_once_and_the_code_stays(visitor, listed, mail
     assert page.select_one("#code")["value"] == "12"
     assert "short" not in str(page.select_one("#new-password"))
     code = mails.code(ADA)
-    assert visitor.submit("/register/password", email=ADA, code=code, password="short").status_code == 422
+    assert (
+        visitor.submit("/register/password", email=ADA, code=code, password="short").status_code
+        == 422
+    )
     done = visitor.submit("/register/password", email=ADA, code=code, password=PASSWORD)
     assert done.status_code == 303
 
@@ -240,7 +246,7 @@ def test_the_door_answers_at_a_fixed_time(environment, visitors, people, listed,
         started = time.monotonic()
         visitor.client.post("/register", data=data)
         times[email] = time.monotonic() - started
-    assert all(0.15 <= each for each in times.values()), times
+    assert all(each >= 0.15 for each in times.values()), times
     assert abs(times[ADA] - times["nobody@x.example"]) < 0.05
 
 

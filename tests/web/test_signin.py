@@ -40,7 +40,9 @@ def test_every_refusal_looks_like_that_of_an_unknown_address(visitors, people, s
     for email, password in [(ADA, "a wrong password"), ("nobody@x.example", "a wrong password")]:
         response = visitors().sign_in(email, password)
         text = response.text.replace(email, "")
-        answers.append((response.status_code, _without_tokens(text), sorted(response.headers.keys())))
+        answers.append(
+            (response.status_code, _without_tokens(text), sorted(response.headers.keys()))
+        )
     assert answers[0] == answers[1]
     assert answers[0][0] == 401
     assert "Invalid email or password" in answers[0][1]
@@ -78,9 +80,7 @@ def test_remember_me_makes_a_cookie_that_lasts(visitors, people):
     assert "Expires=" not in passing
 
 
-@pytest.mark.parametrize(
-    "target", ["/chat/BCC", "/program_select?q=a+b", "/admin/roster"]
-)
+@pytest.mark.parametrize("target", ["/chat/BCC", "/program_select?q=a+b", "/admin/roster"])
 def test_next_leads_back_to_a_page_of_ours(visitor, people, target):
     people.account(ADA)
     response = visitor.sign_in(ADA, next=target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -33,6 +34,14 @@ class AddressTaken(Refusal):
     words = N_("There is an account with this address already. Choose another one.")
 
 
+class NoName(Refusal):
+    """A last name with a control character in it, which no database and no mail can hold."""
+
+    code = "no_name"
+    status = 422
+    words = N_("Enter your last name without line breaks or other control characters.")
+
+
 def mint_link(db: Session, *, keys: Sequence[str]) -> str:
     """A token that makes one owner, once, within `LIFETIME`. Any new owner ends it."""
     return links.mint(Link.FIRST_ADMIN, {"stamp": roles.owner_stamp(db)}, keys=keys)
@@ -60,9 +69,11 @@ def enter(
 ) -> Entered:
     """Open an owner's account by the console's link and let them in.
 
-    Raises `LinkDead`, `BadAddress`, `PasswordRefused` or `AddressTaken`.
+    Raises `LinkDead`, `NoName`, `BadAddress`, `PasswordRefused` or `AddressTaken`.
     """
     stamp = check_link(db, token, keys=terms.keys)
+    if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in last_name.strip()):
+        raise NoName
     address = canonical(email)
     typed = [last_name, address, address.partition("@")[0], *terms.service_words]
     password = passwords.check_new(password, least=terms.least, known_words=typed)
