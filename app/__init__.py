@@ -9,9 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from babel.dates import format_skeleton
 from flask import Flask, has_request_context, request
-from flask_babel import Babel, format_decimal, get_locale
+from flask_babel import Babel, format_date, format_decimal, format_time, get_locale
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -139,4 +138,4 @@ def dress_pages(app: Flask, settings: Settings) -> None:
 
 def moment(value: datetime) -> str:
     """A moment in the reader's words, in UTC."""
-    return f"{format_skeleton('yMMMdHm', value, locale=get_locale())} UTC"
+    return f"{format_date(value, 'medium')}, {format_time(value, 'HH:mm')} UTC"

@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SECRET_LENGTH = 32
 """Characters that a secret needs in production."""
 
-WEAK_SECRETS = ("dev", "secret", "changeme", "change-me", "default", "your-secure-secret-key")
+TELLTALES = ("changeme", "change-me", "change_me", "your-secure", "in tests alone")
+"""What stands in a secret that was copied from a document or a test; strangers know it too."""
 
 
 class BadSettings(Exception):
@@ -198,11 +199,15 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     _derive(settings)
     if settings.production:
         problems += _unsafe(settings)
+    if not problems:
+        settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+        if not settings.FLASK_SECRET_KEY:
+            path = settings.DATA_DIR / "secret.key"
+            settings.FLASK_SECRET_KEY = _made_secret(path)
+            if len(settings.FLASK_SECRET_KEY) < SECRET_LENGTH:
+                problems.append(f"{path} is damaged. Remove it, and a new secret is made.")
     if problems:
         raise BadSettings(problems)
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-    if not settings.FLASK_SECRET_KEY:
-        settings.FLASK_SECRET_KEY = _made_secret(settings.DATA_DIR / "secret.key")
     return settings
 
 
@@ -234,8 +239,10 @@ def _unsafe(settings: Settings) -> Iterator[str]:
     secret = settings.FLASK_SECRET_KEY or ""
     if not secret:
         yield "FLASK_SECRET_KEY is missing."
-    elif len(secret) < SECRET_LENGTH or len(set(secret)) < 8 or secret.lower() in WEAK_SECRETS:
+    elif _is_weak(secret):
         yield f"FLASK_SECRET_KEY is weak: it needs {SECRET_LENGTH} random characters."
+    if any(_is_weak(former) for former in settings.SECRET_KEY_FALLBACKS):
+        yield "SECRET_KEY_FALLBACKS has a weak secret in it, which still verifies."
     if not settings.public_url_given:
         yield "PUBLIC_URL is missing."
     elif not settings.https:
@@ -244,6 +251,11 @@ def _unsafe(settings: Settings) -> Iterator[str]:
         yield "MAIL_SERVER is missing."
     if settings.BCRYPT_LOG_ROUNDS < 12:
         yield "BCRYPT_LOG_ROUNDS is below 12."
+
+
+def _is_weak(secret: str) -> bool:
+    telling = any(word in secret.lower() for word in TELLTALES)
+    return len(secret) < SECRET_LENGTH or len(set(secret)) < 8 or telling
 
 
 def _made_secret(path: Path) -> str:

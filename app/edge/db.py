@@ -34,4 +34,7 @@ def init_app(app: Flask) -> None:
     def close(_error: BaseException | None) -> None:
         session = g.pop("db", None)
         if session is not None:
+            if session.info.pop("message_queued", False):
+                # A refusal committed the message by itself; a wake too many does no harm.
+                ours().wake()
             session.close()

@@ -98,7 +98,9 @@ def test_the_same_digits_are_hashed_anew_for_each_address_purpose_and_key(db):
         for number, (address, purpose, keys) in enumerate(rows):
             code_id, digits = codes.issue(db, purpose, address, lifetime=QUARTER, keys=keys)
             stored = db.get_one(Code, code_id).secret_hash
-            assert stored is not None and digits not in stored and len(stored) == 64
+            assert stored is not None
+            assert digits not in stored
+            assert len(stored) == 64
             seen.setdefault((number, digits), stored)
     assert len(set(seen.values())) == len(seen)
 

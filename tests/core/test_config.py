@@ -10,7 +10,7 @@ import pytest
 from app import config
 from app.config import ROOT, SETTINGS, BadSettings
 
-SECRET = "Zk3vQ9-w7TtB1xLmN4pRsJ8yHc6dFg2aUeVi0oKq"  # noqa: S105 - invented for these tests
+SECRET = "Zk3vQ9-w7TtB1xLmN4pRsJ8yHc6dFg2aUeVi0oKq"
 LIVE = {
     "ROLLCALL_ENV": "production",
     "FLASK_SECRET_KEY": SECRET,
@@ -35,7 +35,7 @@ def test_nothing_needs_to_be_set_in_development(load, tmp_path):
     settings = load()
     assert not settings.production
     assert not settings.https
-    assert settings.DATABASE_URL == f"sqlite:///{tmp_path / 'data' / 'rollcall.db'}"
+    assert f"sqlite:///{tmp_path / 'data' / 'rollcall.db'}" == settings.DATABASE_URL
     assert settings.PUBLIC_URL == "http://127.0.0.1:5000"
     assert settings.BCRYPT_LOG_ROUNDS == 12
     assert settings.MAIL_SERVER is None
@@ -184,7 +184,7 @@ def test_of_eight_processes_that_make_a_secret_one_wins(tmp_path):
         "print(load({'DATA_DIR': sys.argv[1]}).FLASK_SECRET_KEY)\n"
     )
     started = [
-        subprocess.Popen(  # noqa: S603 - our own program
+        subprocess.Popen(
             [sys.executable, "-c", program, str(tmp_path / "data")],
             cwd=ROOT,
             text=True,

@@ -1,4 +1,4 @@
-"""The outbox: a row beside the change that causes it, caps, claims, back-off, and no code in clear."""
+"""The outbox: a row beside the change that causes it, caps, claims, back-off, no code in clear."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Registering: one answer for everybody, the truth in the mailbox, and an account for the listed."""
+"""Registering: one answer for everybody, truth in the mailbox, an account for the listed."""
 
 import logging
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What the mails say: text and HTML alike, nothing foreign in them, nothing that typed text can do."""
+"""What the mails say: text and HTML alike, nothing foreign, nothing that typed text can do."""
 
 import re
 from datetime import UTC, datetime, timedelta
