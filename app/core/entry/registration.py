@@ -187,6 +187,8 @@ def _open_account(
     db.rollback()  # No transaction waits for bcrypt.
     password_hash = hashing.hash_password(password, rounds=terms.rounds)
     codes.use(db, PURPOSE, address, code_id)
+    # An import at work is waited for, so that nobody comes in by the line that it takes away.
+    entitlements.hold_list(db)
     line = db.scalars(
         select(RosterLine)
         .where(RosterLine.address == address, RosterLine.active.is_(True))
