@@ -193,12 +193,12 @@ def post(browser: Browser) -> Iterator[Post]:
 
 @pytest.fixture(scope="session")
 def start(post: Post, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Program]]:
-    """Starts programs, with our mail server unless `mail` is false."""
+    """Starts programs, with our mail server unless `mail` is false, and with further settings."""
     with ExitStack() as running:
 
-        def begin(name: str, *, mail: bool = True) -> Program:
+        def begin(name: str, *, mail: bool = True, **more: str) -> Program:
             server = {"MAIL_SERVER": post.smtp.host, "MAIL_PORT": str(post.smtp.port)}
-            environment = SETTINGS | (server if mail else {})
+            environment = SETTINGS | (server if mail else {}) | more
             folder: Path = tmp_path_factory.mktemp(name)
             return running.enter_context(Program(folder / "data", **environment))
 
