@@ -92,15 +92,16 @@ class PostgresDatabase:
         with psycopg.connect(plain.replace("DATABASE", "postgres"), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template_rollcall')
         self.plain = plain.replace("DATABASE", name)
-        # The roles are those that the migrations wrote; the list in force has one row, always.
-        tables = [name for name in Base.metadata.tables if name != "roles"]
+        with psycopg.connect(self.plain, autocommit=True) as connection:
+            connection.execute("CREATE TABLE migrated_roles AS SELECT * FROM roles")
         self.statements = [
             # What a test left open must not hold a lock for ever.
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-            f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE",
+            f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY CASCADE",
             "INSERT INTO list_in_force (id) VALUES (1)",
-            "UPDATE roles SET version = 0",
+            "INSERT INTO roles (name, permissions, version)"
+            " SELECT name, permissions, version FROM migrated_roles ORDER BY id",
         ]
 
     def empty(self) -> None:
