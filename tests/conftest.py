@@ -93,15 +93,14 @@ class PostgresDatabase:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template_rollcall')
         self.plain = plain.replace("DATABASE", name)
         with psycopg.connect(self.plain, autocommit=True) as connection:
-            connection.execute("CREATE TABLE migrated_roles AS SELECT * FROM roles")
+            found = connection.execute("SELECT name, permissions::text, version FROM roles")
+            self.roles = found.fetchall()
         self.statements = [
             # What a test left open must not hold a lock for ever.
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()",
             f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY CASCADE",
             "INSERT INTO list_in_force (id) VALUES (1)",
-            "INSERT INTO roles (name, permissions, version)"
-            " SELECT name, permissions, version FROM migrated_roles ORDER BY id",
         ]
 
     def empty(self) -> None:
@@ -109,6 +108,10 @@ class PostgresDatabase:
         with psycopg.connect(self.plain, autocommit=True) as connection:
             for statement in self.statements:
                 connection.execute(statement)
+            for role in self.roles:
+                connection.execute(
+                    "INSERT INTO roles (name, permissions, version) VALUES (%s, %s, %s)", role
+                )
 
 
 @pytest.fixture(scope="session")
