@@ -89,6 +89,9 @@ def flask_settings(settings: Settings) -> dict[str, object]:
         "WTF_CSRF_SSL_STRICT": False,
         "RATELIMIT_ENABLED": settings.RATELIMIT_ENABLED,
         "RATELIMIT_STORAGE_URI": settings.REDIS_URL or "memory://",
+        "RATELIMIT_STORAGE_OPTIONS": (
+            {"socket_connect_timeout": 1, "socket_timeout": 3} if settings.REDIS_URL else {}
+        ),
         # With Redis gone each process limits by itself; what must never slip is counted in the
         # database.
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
@@ -132,7 +135,7 @@ def dress_pages(app: Flask, settings: Settings) -> None:
             "locale": str(locale).replace("_", "-") if locale else "en",
             "text_direction": locale.text_direction if locale else "ltr",
             "theme": theme if theme in {"light", "dark"} else "light",
-            "can_admin": bool(identity.permissions()),
+            "can_admin": identity.has_role(),
         }
 
 

@@ -27,13 +27,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.config import ROOT, Settings
-from app.core import clock
-from app.core.audit import NOWHERE
+from app.core import audit, clock
+from app.core.audit import NOWHERE, Event
 from app.core.entry import first_admin
 from app.core.errors import Refusal
 from app.core.people import roles
 from app.core.roster import imports
 from app.database import exclusively
+from app.delivery import smtp
 from app.models.people import User
 from app.models.programs import Program, ProgramLoRootId
 from app.models.rosters import RosterImport
@@ -104,6 +105,10 @@ def import_roster(file: BinaryIO, apply: bool, encoding: str | None, as_json: bo
                 imports.apply(db, found.id, by=None, origin=NOWHERE)
         except Refusal as refusal:
             db.rollback()
+            audit.record(
+                db, Event.ROSTER_REFUSED, NOWHERE, refusal=refusal.code, reason=refusal.message
+            )
+            db.commit()
             if as_json:
                 click.echo(json.dumps({"error": refusal.message, "code": refusal.code}))
             click.echo(f"Refused: {refusal.message}", err=True)
@@ -167,11 +172,11 @@ def _check_mail() -> tuple[bool, str]:
         where = f"{settings().PUBLIC_URL}/dev/mailbox"
         return not settings().production, f"mail: no MAIL_SERVER; read it at {where}"
     try:
-        with smtplib.SMTP(server, port, timeout=settings().MAIL_TIMEOUT) as host:
-            host.noop()
+        with smtp.TimedConnection(settings().MAIL_TIMEOUT):
+            pass
     except (OSError, smtplib.SMTPException) as error:
-        return False, f"mail: {server}:{port} {type(error).__name__}. Check MAIL_SERVER, MAIL_PORT."
-    return True, f"mail: {server}:{port} answers"
+        return False, f"mail: {server}:{port} {type(error).__name__}. Check the MAIL_ settings."
+    return True, f"mail: {server}:{port} takes us"
 
 
 def _check_secret() -> tuple[bool, str]:
@@ -200,16 +205,16 @@ def _is_untouched(db: Session) -> bool:
 
 
 def _load_sample(db: Session) -> None:
-    for facts in tomllib.loads((SAMPLE / "programs.toml").read_text("utf-8"))["program"]:
-        content = (SAMPLE / facts.pop("content_file")).read_text("utf-8")
-        ids = [ProgramLoRootId(lo_root_id=each) for each in facts.pop("lo_root_ids")]
-        now = clock.now()
-        db.add(Program(**facts, content=content, lo_root_ids=ids, created_at=now, updated_at=now))
     with (SAMPLE / "roster.csv").open("rb") as file:
         checked = imports.check(
             db, file, file_name="roster.csv", encoding=None, by=None, origin=NOWHERE
         )
     imports.apply(db, checked.id, by=None, origin=NOWHERE)
+    for facts in tomllib.loads((SAMPLE / "programs.toml").read_text("utf-8"))["program"]:
+        content = (SAMPLE / facts.pop("content_file")).read_text("utf-8")
+        ids = [ProgramLoRootId(lo_root_id=each) for each in facts.pop("lo_root_ids")]
+        now = clock.now()
+        db.add(Program(**facts, content=content, lo_root_ids=ids, created_at=now, updated_at=now))
 
 
 def _result(db: Session, found: RosterImport) -> dict[str, Any]:

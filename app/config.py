@@ -95,6 +95,18 @@ def seconds(text: str) -> float:
     return span
 
 
+def span(least: float, most: float) -> Callable[[str], float]:
+    """A reader of time spans from `least` to `most` seconds."""
+
+    def read(text: str) -> float:
+        number = seconds(text)
+        if not least <= number <= most:
+            raise ValueError(f"is not between {least:g} and {most:g} seconds")
+        return number
+
+    return read
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """A reader of one of these words."""
 
@@ -154,7 +166,7 @@ SETTINGS = [
     Setting("MAIL_USERNAME", str, None, "SMTP user name."),
     Setting("MAIL_PASSWORD", str, None, "SMTP password."),
     Setting("MAIL_DEFAULT_SENDER", str, "rollcall@localhost", "The From address of every mail."),
-    Setting("MAIL_TIMEOUT", seconds, 20.0, "Seconds an SMTP server may stay silent."),
+    Setting("MAIL_TIMEOUT", span(0.1, 60), 20.0, "Seconds an SMTP server may stay silent."),
     Setting("SERVICE_NAME", str, "Rollcall", "What pages and mails call this service."),
     Setting("ORGANISATION", str, "our organisation", "Whose list it is, as mails say it."),
     Setting("CONTACT", str, "your training coordinator", "Whom people can ask, in words."),
@@ -164,13 +176,16 @@ SETTINGS = [
             "Least characters of a listed person's password."),
     Setting("ROLE_PASSWORD_MIN_LENGTH", whole(8, 64), 12,
             "Least characters of the password of somebody with a role."),
-    Setting("SESSION_IDLE", seconds, 12 * 3600.0, "Seconds without a request that end a session."),
-    Setting("SESSION_LIFETIME", seconds, 24 * 3600.0, "Seconds after which a session ends anyway."),
-    Setting("REMEMBERED_LIFETIME", seconds, 30 * 86400.0,
+    Setting("SESSION_IDLE", span(900, 366 * 86400), 12 * 3600.0,
+            "Seconds without a request that end a session."),
+    Setting("SESSION_LIFETIME", span(900, 366 * 86400), 24 * 3600.0,
+            "Seconds after which a session ends anyway."),
+    Setting("REMEMBERED_LIFETIME", span(900, 366 * 86400), 30 * 86400.0,
             "Seconds a remembered session lives; it has no idle end."),
-    Setting("CODE_LIFETIME", seconds, 900.0, "Seconds a mailed registration code works."),
-    Setting("ANSWER_TIME", seconds, 0.4,
-            "Seconds after which every door that could tell who exists answers."),
+    Setting("CODE_LIFETIME", span(60, 86400), 900.0, "Seconds a mailed registration code works."),
+    Setting("ANSWER_TIME", seconds, None,
+            "Seconds after which every door that could tell who exists answers. Default 0.4, and"
+            " twice that for each step of `BCRYPT_LOG_ROUNDS` above 12."),
     Setting("RATELIMIT_ENABLED", flag, True,
             "Limits per network address. The counts per account are never switched off."),
     Setting("OPENAI_BASE_URL", str, None,
@@ -227,6 +242,9 @@ def _derive(settings: Settings) -> None:
     settings.DATA_DIR = Path(settings.DATA_DIR).expanduser().resolve()
     if settings.DATABASE_URL is None:
         settings.DATABASE_URL = f"sqlite:///{settings.DATA_DIR / 'rollcall.db'}"
+    if settings.ANSWER_TIME is None:
+        # The moment lies well after the hash, whose time doubles with each step of its cost.
+        settings.ANSWER_TIME = 0.4 * 2 ** max(0, settings.BCRYPT_LOG_ROUNDS - 12)
     if settings.MAIL_USE_TLS is None:
         settings.MAIL_USE_TLS = settings.MAIL_PORT == 587 and not settings.MAIL_USE_SSL
     settings.public_url_given = settings.PUBLIC_URL is not None

@@ -63,7 +63,10 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def make_engine(url: str, *, pool_size: int = 16) -> Engine:
-    """An engine for `url` (SQLite or PostgreSQL); `pool_size` connections stay open at most."""
+    """An engine for `url` (SQLite or PostgreSQL); `pool_size` connections stay open at most.
+
+    Its errors show no parameters: hashes and sealed codes are among them, and errors are logged.
+    """
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
         return _sqlite(url, pool_size)
@@ -73,6 +76,7 @@ def make_engine(url: str, *, pool_size: int = 16) -> Engine:
         address,
         pool_size=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"connect_timeout": 5, "options": f"-c lock_timeout={LOCK_TIMEOUT}"},
     )
 
@@ -84,6 +88,7 @@ def _sqlite(url: str, pool_size: int) -> Engine:
     engine = create_engine(
         url,
         pool_size=pool_size,
+        hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": "IMMEDIATE"},
     )
 
@@ -111,11 +116,14 @@ def exclusively(engine: Engine) -> Iterator[None]:
     """
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            # However long another process migrates, this one waits for it.
+            connection.exec_driver_sql("SET lock_timeout = 0")
             connection.exec_driver_sql(f"SELECT pg_advisory_lock({START_LOCK})")
             try:
                 yield
             finally:
                 connection.exec_driver_sql(f"SELECT pg_advisory_unlock({START_LOCK})")
+                connection.exec_driver_sql("RESET lock_timeout")
         return
     with Path(f"{engine.url.database}.starting").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import structlog
 from huey import Huey, RedisHuey, SqliteHuey, crontab
+from redis import ConnectionPool
 from redis.exceptions import RedisError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -38,11 +39,7 @@ class Jobs:
 
 def make_jobs(settings: Settings, sessions: sessionmaker[Session]) -> Jobs:
     """The queue with its tasks; a worker runs them, `wake()` asks for one from anywhere."""
-    huey: Huey
-    if settings.REDIS_URL:
-        huey = RedisHuey("rollcall", url=settings.REDIS_URL)
-    else:
-        huey = SqliteHuey("rollcall", filename=str(settings.DATA_DIR / "jobs.db"))
+    huey = _make_queue(settings)
 
     @huey.task(name="deliver")
     def deliver() -> None:
@@ -64,6 +61,16 @@ def make_jobs(settings: Settings, sessions: sessionmaker[Session]) -> Jobs:
             log.warning("worker not woken", error=type(error).__name__)
 
     return Jobs(huey, wake)
+
+
+def _make_queue(settings: Settings) -> Huey:
+    if settings.REDIS_URL:
+        # Without time-outs a Redis that drops packets would hold every request that wakes us.
+        pool = ConnectionPool.from_url(
+            settings.REDIS_URL, socket_connect_timeout=1, socket_timeout=5
+        )
+        return RedisHuey("rollcall", connection_pool=pool)
+    return SqliteHuey("rollcall", filename=str(settings.DATA_DIR / "jobs.db"))
 
 
 def deliver_due(sessions: sessionmaker[Session], settings: Settings) -> int:
@@ -92,17 +99,22 @@ def _deliver(db: Session, message: OutgoingMessage, settings: Settings) -> None:
         log.exception("mail cannot be made", message_id=message.id, kind=message.kind)
         _give_up(db, message, f"{type(error).__name__}", for_good=True)
         return
-    if not settings.MAIL_SERVER:
-        outbox.mark_shown(message, composed.as_string())
-        return
-    try:
-        smtp.send(composed, settings)
-    except DeliveryFailed as failure:
+    failure = None
+    if settings.MAIL_SERVER:
+        try:
+            smtp.send(composed, settings)
+        except DeliveryFailed as error:
+            failure = error
+    if not outbox.is_still_mine(db, message):
+        log.warning("mail was overtaken", message_id=message.id)
+    elif failure is not None:
         log.warning("mail not sent", message_id=message.id, error=str(failure))
         _give_up(db, message, str(failure), for_good=failure.for_good)
-    else:
+    elif settings.MAIL_SERVER:
         outbox.mark_sent(message)
         log.info("mail sent", message_id=message.id, kind=message.kind)
+    else:
+        outbox.mark_shown(message, composed.as_string())
 
 
 def _give_up(db: Session, message: OutgoingMessage, error: str, *, for_good: bool) -> None:

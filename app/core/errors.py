@@ -41,11 +41,17 @@ class TooManyTries(Refusal):
 
     code = "too_many_tries"
     status = 429
-    words = N_("Too many tries. Try again at %(time)s, or use the button in our mail.")
+    words = N_("Too many tries. Try again at %(time)s.")
 
     def __init__(self, until: datetime) -> None:
         super().__init__(time=until)
         self.until = until
+
+
+class TooManyCodes(TooManyTries):
+    """Too many wrong codes; the button of the same mail still works."""
+
+    words = N_("Too many wrong codes. Use the button in our mail, or try again at %(time)s.")
 
 
 class WrongCode(Refusal):
@@ -72,6 +78,14 @@ class LinkDead(Refusal):
     words = N_(
         "This link no longer works: it was used, it ran out, or your account has changed since."
     )
+
+
+class NoLongerListed(Refusal):
+    """The person was on the list when they began to register, and is not any more."""
+
+    code = "no_longer_listed"
+    status = 410
+    words = N_("Your address is no longer on the list. %(contact)s can help.")
 
 
 class PasswordRefused(Refusal):
@@ -179,7 +193,7 @@ class ListChanged(Refusal):
 
     code = "list_changed"
     status = 409
-    words = N_("The list changed since you looked. Check again.")
+    words = N_("The list changed since this file was checked. Upload it again.")
 
 
 class ImportSettled(Refusal):

@@ -24,6 +24,9 @@ MOST = 5
 """Messages to one recipient within `MOST_WINDOW`, over all doors."""
 
 MOST_WINDOW = timedelta(minutes=10)
+MOST_A_DAY = 40
+"""Messages to one recipient within a day, over all doors."""
+
 ONCE_A_DAY = timedelta(days=1)
 CLAIM = timedelta(minutes=2)
 """How long one worker may take over a message before another tries."""
@@ -41,6 +44,7 @@ class Kind(StrEnum):
     NOT_LISTED = "not_listed"
     OFF_LIST = "off_list"
     REGISTRATION_CODE = "registration_code"
+    SHUT_OUT = "shut_out"
 
 
 def queue(
@@ -62,6 +66,7 @@ def queue(
     if any(ord(character) < 32 for character in recipient):
         raise ValueError("a recipient with a control character")
     allowed = throttle.take(db, "mail", recipient, limit=MOST, window=MOST_WINDOW)
+    allowed &= throttle.take(db, "mail:day", recipient, limit=MOST_A_DAY, window=ONCE_A_DAY)
     if once_a_day:
         # The window is per kind: a note to a stranger goes out once, whichever door asked.
         allowed &= throttle.take(db, f"mail:{kind}", recipient, limit=1, window=ONCE_A_DAY)
@@ -129,7 +134,8 @@ def claim_due(db: Session) -> OutgoingMessage | None:
             ),
             OutgoingMessage.due_at <= now,
         )
-        .order_by(OutgoingMessage.due_at)
+        # Somebody waits at a page for a code; a note to thousands can wait for it.
+        .order_by(OutgoingMessage.sealed.is_(None), OutgoingMessage.due_at)
         .limit(8)
     )
     for message_id in db.scalars(due).all():
@@ -146,6 +152,24 @@ def claim_due(db: Session) -> OutgoingMessage | None:
         if cast(CursorResult[Any], claimed).rowcount == 1:
             return db.get_one(OutgoingMessage, message_id, populate_existing=True)
     return None
+
+
+def is_still_mine(db: Session, message: OutgoingMessage) -> bool:
+    """Whether the claim on `message` holds: a worker that took too long was overtaken by another.
+
+    Holds the row until the caller's transaction ends.
+    """
+    held = db.execute(
+        update(OutgoingMessage)
+        .where(
+            OutgoingMessage.id == message.id,
+            OutgoingMessage.state == MessageState.SENDING.value,
+            OutgoingMessage.attempts == message.attempts,
+        )
+        .values(attempts=message.attempts)
+        .execution_options(synchronize_session=False)
+    )
+    return cast(CursorResult[Any], held).rowcount == 1
 
 
 def mark_sent(message: OutgoingMessage) -> None:

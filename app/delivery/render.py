@@ -59,6 +59,8 @@ def render(message: OutgoingMessage, settings: Settings) -> Mail:
         if code is None:
             raise ValueError("the code cannot be unsealed")
     mint = MINTS.get(Kind(message.kind))
+    if mint and code is None:
+        raise ValueError("the code is gone")
     facts: dict[str, Any] = {
         **message.facts,
         "code": code,

@@ -15,6 +15,9 @@ from app.core.errors import NotAllowed
 from app.core.people.roles import Permission
 from app.edge import identity
 
+LAST_ID = 2**31 - 1
+"""The greatest id that the databases store."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -45,6 +48,12 @@ def permitted(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, 
         return guarded
 
     return guard
+
+
+def row_id(name: str) -> int | None:
+    """The row id that the query names; None for what no row can have."""
+    number = request.args.get(name, type=int)
+    return number if number is not None and 0 < number <= LAST_ID else None
 
 
 def safe_next(target: str | None) -> str | None:

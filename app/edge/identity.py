@@ -15,9 +15,13 @@ from app.core.errors import SignedOut
 from app.core.people import roles, sessions
 from app.core.people.sessions import Presence
 from app.edge.db import commit, db
+from app.edge.words import say
 from app.models.people import User
 
 TOKEN = "sid"  # noqa: S105 - the name of a key in the cookie, not a secret
+FORMER = "former"
+"""Whose session ended in this browser: a question that they were typing waits for them alone."""
+
 login_manager = LoginManager()
 
 
@@ -52,6 +56,10 @@ def presence() -> Presence | None:
             except SignedOut as refusal:
                 g.signed_out = refusal
                 session.pop(TOKEN)
+                session[FORMER] = refusal.values.get("user_id")
+                if type(refusal) is not SignedOut:
+                    # The sign-in page says it, whichever page was asked for first.
+                    session["signed_out"] = say(refusal)
             else:
                 if sessions.note_seen(db, g.presence):
                     commit()
@@ -64,6 +72,12 @@ def user() -> User:
     if here is None:
         raise g.get("signed_out") or SignedOut()
     return here.user
+
+
+def has_role() -> bool:
+    """Whether the person who is signed in has any role."""
+    here = presence()
+    return here is not None and here.has_role
 
 
 def permissions() -> frozenset[str]:
@@ -79,7 +93,7 @@ def permissions() -> frozenset[str]:
 def enter(entered: Entered, target: str) -> Response:
     """Put the session that was opened into a fresh cookie and go to `target`.
 
-    Of the guest's cookie nothing survives but a question that was being asked.
+    Of the guest's cookie nothing survives but a question that the same person was asking.
     """
     draft, former = session.get("draft"), token()
     if former is not None:
@@ -89,15 +103,18 @@ def enter(entered: Entered, target: str) -> Response:
     session.clear()
     session[TOKEN] = entered.token
     session.permanent = entered.remember
-    if draft:
+    if draft and draft["person"] == entered.user.id:
         session["draft"] = draft
     g.let_in = True
     return redirect(target, 303)
 
 
 def leave(target: str) -> Response:
-    """Forget this browser's cookie and go to `target`."""
+    """Forget this browser's cookie, but for who it was, and go to `target`."""
+    here = presence()
     session.clear()
+    if here is not None:
+        session[FORMER] = here.user.id
     return redirect(target, 303)
 
 

@@ -31,11 +31,6 @@ def ours() -> Ours:
     return parts
 
 
-def setting(name: str) -> object:
-    """The value of one setting."""
-    return getattr(ours().settings, name)
-
-
 def keys() -> list[str]:
     """The secrets to sign and encrypt with: the first makes, all of them verify."""
     settings = ours().settings

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
-from flask import Flask, g, jsonify, redirect, render_template, request, session, url_for
+from flask import Flask, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import format_date, format_datetime, gettext
+from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import MultiDict
@@ -17,7 +17,8 @@ from werkzeug.exceptions import HTTPException, SecurityError, TooManyRequests
 from app.core import clock
 from app.core.errors import N_, ProgramClosed, Refusal, SignedOut, UnknownProgram
 from app.edge import identity
-from app.edge.ours import ours
+from app.edge.db import db
+from app.edge.words import say
 
 log = structlog.get_logger("rollcall")
 
@@ -41,27 +42,13 @@ WORDS = {
     400: N_("Your browser sent something that we could not read. Go back and try again."),
     404: N_("Nothing stands at this address, or it was moved."),
     405: N_("This address is there, but not for that."),
-    413: N_("What was sent is larger than the %(limit)s MB that fit here."),
+    413: N_("What was sent is larger than the %(limit)s that fit here."),
     415: N_("Send JSON, or use the form on the page."),
     429: N_("Many requests came from your network. Wait a minute, then try again."),
     500: N_("It is noted, and not your fault. Try again in a moment."),
     503: N_("Please try again in a few seconds. Nothing was lost."),
 }
 OLD_PAGE = N_("This page was open for a long time. Nothing is lost: press again.")
-
-
-def say(refusal: Refusal) -> str:
-    """The words of a refusal in the reader's language, its values in their form."""
-    values = {"contact": ours().settings.CONTACT}
-    for name, value in refusal.values.items():
-        if isinstance(value, datetime):
-            values[name] = format_datetime(value, "HH:mm 'UTC'")
-        elif isinstance(value, date):
-            values[name] = format_date(value)
-        else:
-            values[name] = value
-    words: str = gettext(refusal.words)
-    return words % values if "%(" in words else words
 
 
 def headers_of(refusal: Refusal) -> dict[str, str]:
@@ -100,8 +87,6 @@ def _refused(refusal: Refusal) -> ResponseReturnValue:
 
 def _to_sign_in(refusal: SignedOut) -> ResponseReturnValue:
     target = request.full_path.rstrip("?") if request.method == "GET" else request.path
-    if type(refusal) is not SignedOut:
-        session["signed_out"] = say(refusal)
     return redirect(url_for("signin.login", next=target), 302 if request.method == "GET" else 303)
 
 
@@ -133,14 +118,15 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
     if 300 <= status < 400:
         return error
-    limit = (request.max_content_length or 0) // 1_000_000 or 1
+    most = request.max_content_length or 0
+    limit = f"{most // 1_000_000} MB" if most >= 1_000_000 else f"{most // 1024} kB"
     words = gettext(WORDS.get(status, N_("That did not work."))) % {"limit": limit}
     headers = {}
     if isinstance(error, TooManyRequests):
         headers["Retry-After"] = "60"
     if allowed := getattr(error, "valid_methods", None):
         headers["Allow"] = ", ".join(sorted(allowed))
-    return answer(status, words, TITLES.get(status, "error").lower(), headers)
+    return answer(status, words, error.name.lower().replace(" ", "_"), headers)
 
 
 def _foreign_host(_error: SecurityError) -> ResponseReturnValue:
@@ -150,11 +136,13 @@ def _foreign_host(_error: SecurityError) -> ResponseReturnValue:
 
 
 def _database_away(error: OperationalError) -> ResponseReturnValue:
+    db.rollback()  # The page that says so asks who is there.
     log.error("database", error=type(error.orig).__name__, exc_info=error)
     return answer(503, gettext(WORDS[503]), "busy", {"Retry-After": "5"})
 
 
 def _broken(error: Exception) -> ResponseReturnValue:
+    db.rollback()  # The page that says so asks who is there.
     log.error("broken", error=type(error).__name__, exc_info=error)
     return answer(500, gettext(WORDS[500]), "broken")
 

@@ -8,8 +8,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, session, url_for
-from flask import stream_with_context as with_context
+from flask import (
+    Blueprint,
+    Response,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    session,
+    stream_with_context,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import format_date, gettext
 from flask_babel import lazy_gettext as _l
@@ -26,10 +35,10 @@ from app.core.learning.markdown import to_html
 from app.core.learning.questions import AnswerFailed
 from app.edge import identity
 from app.edge.db import commit, db
-from app.edge.guards import signed_in
+from app.edge.guards import row_id, signed_in
 from app.edge.limits import CHAT, limiter
 from app.edge.ours import ours
-from app.edge.refusals import say
+from app.edge.words import say
 from app.models.conversations import Exchange
 
 bp = Blueprint("chat", __name__)
@@ -84,9 +93,7 @@ def ask() -> ResponseReturnValue:
         if request.accept_mimetypes.best == "application/problem+json":
             raise
         # Programs of the legacy application expect 200 and a reply to show.
-        words = say(refusal)
-        used_up = _facts(words, 0, refusal.quota) | {"refused": refusal.code}
-        return jsonify(used_up)
+        return jsonify(_facts(say(refusal), 0, refusal.quota) | {"refused": refusal.code})
     return jsonify(_facts(reply, turn.remaining, turn.quota))
 
 
@@ -95,7 +102,7 @@ def ask() -> ResponseReturnValue:
 def older() -> ResponseReturnValue:
     """The exchanges before `before_id`, for scrolling back."""
     program = programs.enter_program(db, identity.user().id, request.args.get("program_code", ""))
-    before = request.args.get("before_id", type=int)
+    before = row_id("before_id")
     found, more = chat.page(db, identity.user().id, program, before=before)
     return jsonify(messages=[_exchange(each) for each in found], has_more=more)
 
@@ -156,6 +163,9 @@ def _answer(turn: Turn) -> Iterator[str]:
         log.warning("answer", failed=failure.reason, detail=failure.detail)
         pieces.clear()
         raise NoAnswer from None
+    except Exception:
+        pieces.clear()
+        raise
     finally:
         if pieces:
             chat.keep(db, turn, "".join(pieces))
@@ -178,7 +188,7 @@ def _stream(turn: Turn) -> Response:
             yield _event("done", _facts(reply, turn.remaining, turn.quota))
 
     headers = {"X-Accel-Buffering": "no"}
-    return Response(with_context(events()), mimetype="text/event-stream", headers=headers)
+    return Response(stream_with_context(events()), mimetype="text/event-stream", headers=headers)
 
 
 def _event(name: str, facts: dict[str, Any]) -> str:
@@ -207,7 +217,7 @@ def _exchange(exchange: Exchange) -> dict[str, Any]:
 def _show(user_id: int, code: str, form: QuestionForm) -> str:
     program = programs.enter_program(db, user_id, code)
     session["program"] = program.code
-    before = request.args.get("before", type=int)
+    before = row_id("before")
     found, more = chat.page(db, user_id, program, before=before)
     return render_template(
         "chat/page.html",
@@ -238,7 +248,8 @@ def _with_days(found: Sequence[Exchange]) -> Iterator[dict[str, Any]]:
 
 def _keep_draft(code: str, text: str) -> None:
     if len(zlib.compress(json.dumps(text).encode())) <= DRAFT_BYTES:
-        session["draft"] = {"code": code, "text": text}
+        person = session.get(identity.FORMER)
+        session["draft"] = {"code": code, "text": text, "person": person}
 
 
 def _take_draft(code: str) -> str:

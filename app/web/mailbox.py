@@ -22,7 +22,7 @@ MAIL_POLICY = (
 
 
 @bp.get("/mailbox")
-@bp.get("/mailbox/<int:message_id>")
+@bp.get("/mailbox/<int(max=2147483647):message_id>")
 def mailbox(message_id: int | None = None) -> ResponseReturnValue:
     """List what was written, newest first, and show one message whole."""
     found = [each for each in outbox.latest(db) if each.source]
@@ -37,7 +37,7 @@ def mailbox(message_id: int | None = None) -> ResponseReturnValue:
     return Response(page, headers={"Content-Security-Policy": f"{POLICY}; frame-src 'self'"})
 
 
-@bp.get("/mailbox/<int:message_id>/html")
+@bp.get("/mailbox/<int(max=2147483647):message_id>/html")
 def mail_html(message_id: int) -> ResponseReturnValue:
     """The HTML of a message, for the sandboxed frame."""
     headers = {"Content-Security-Policy": MAIL_POLICY, "X-Robots-Tag": "noindex"}

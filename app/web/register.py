@@ -21,7 +21,8 @@ from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.limits import DOOR, at_fixed_time, limiter
 from app.edge.ours import ours, terms
-from app.edge.refusals import headers_of, say
+from app.edge.refusals import headers_of
+from app.edge.words import say
 
 bp = Blueprint("register", __name__)
 

@@ -17,7 +17,7 @@ from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.limits import DOOR, limiter
 from app.edge.ours import keys, ours, terms
-from app.edge.refusals import say
+from app.edge.words import say
 
 bp = Blueprint("setup", __name__)
 
@@ -58,6 +58,8 @@ def admin(token: str) -> ResponseReturnValue:
             )
         except BadAddress:
             form.email.errors = [NO_ADDRESS]
+        except first_admin.NoName as refusal:
+            form.last_name.errors = [say(refusal)]
         except first_admin.AddressTaken as refusal:
             form.email.errors = [say(refusal)]
         except PasswordRefused as refusal:

@@ -12,7 +12,7 @@ from app.core import outbox
 from app.core.audit import Event, Origin
 from app.core.entry import registration, signin
 from app.core.entry.registration import NotBoth
-from app.core.errors import LinkDead, Refusal
+from app.core.errors import LinkDead, NoLongerListed, Refusal
 from app.core.people import sessions
 from app.core.proof import codes
 from app.edge import ours
@@ -270,9 +270,9 @@ def test_who_was_dropped_between_the_steps_gets_no_account(
     code, link = mails.code(ADA), mails.link(ADA)
     db.execute(delete(RosterLine))
     db.commit()
-    with pytest.raises(LinkDead):
+    with pytest.raises(NoLongerListed):
         finish(code)
-    with pytest.raises(LinkDead):
+    with pytest.raises(NoLongerListed):
         finish_by_link(link)
     assert count(db, User) == 0
 

@@ -571,11 +571,11 @@ def test_of_eight_who_apply_the_same_import_one_wins(app, db, people):
 def test_of_eight_imports_applied_at_once_one_wins_whole(app, db):
     bring_in(db, line())
     checked = [
-        check(db, "".join(line(f"N{m}", f"p{m}@x.example", f"L{n}") for m in range(40)))
+        check(db, "".join(line(f"N{m}", f"p{m}@x.example", f"L{n}") for m in range(40))).id
         for n in range(8)
     ]
     tasks = [
-        lambda session, each=each: imports.apply(session, each.id, by=None, origin=NOWHERE)
+        lambda session, each=each: imports.apply(session, each, by=None, origin=NOWHERE)
         for each in checked
     ]
     assert at_once(app, tasks) == ["done"] + ["list_changed"] * 7
@@ -583,7 +583,7 @@ def test_of_eight_imports_applied_at_once_one_wins_whole(app, db):
     assert len(granted(db)) == 40
     assert len(ids) == 1
     db.rollback()
-    assert db.scalars(select(ListInForce.import_id)).one() == checked[int(ids.pop()[1:])].id
+    assert db.scalars(select(ListInForce.import_id)).one() == checked[int(ids.pop()[1:])]
 
 
 class Broken(Exception):

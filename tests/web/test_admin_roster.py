@@ -152,7 +152,7 @@ def test_of_two_admins_with_a_list_each_the_second_must_look_again(admin, db):
     assert admin.submit(first, f"{first}/apply").status_code == 303
     refused = admin.submit(second, f"{second}/apply")
     assert refused.status_code == 409
-    assert "The list changed since you looked. Check again." in refused.text
+    assert "The list changed since this file was checked. Upload it again." in refused.text
     assert addresses(db) == [ADA]
 
 

@@ -23,6 +23,7 @@ from app.core.entry.signin import Entered
 from app.core.errors import (
     CodeRanOut,
     LinkDead,
+    NoLongerListed,
     PasswordRefused,
     Refusal,
     WrongCode,
@@ -152,8 +153,10 @@ def _what_to_mail(db: Session, address: str, typed_key: str | None) -> Kind:
             .distinct()
         )
     )
-    if users.find(db, address) is not None:
-        return Kind.HAVE_ACCOUNT
+    found = users.find(db, address)
+    if found is not None:
+        reason = users.shut_out_reason(found[0], listed=found[1])
+        return Kind.HAVE_ACCOUNT if reason is None else Kind.SHUT_OUT
     if not keys:
         return Kind.NOT_LISTED
     return Kind.REGISTRATION_CODE if typed_key in keys | {None} else Kind.NAME_DIFFERS
@@ -196,7 +199,7 @@ def _open_account(
         .limit(1)
     ).first()
     if line is None:
-        raise LinkDead
+        raise NoLongerListed
     now = clock.now()
     user = User(
         last_name=line.last_name,

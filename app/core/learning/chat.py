@@ -45,7 +45,7 @@ def ask(db: Session, user_id: int, code: str, text: str, *, limit: int) -> Turn:
     `QuestionTooLong` or `QuotaUsedUp`.
     """
     program = programs.enter_program(db, user_id, code)
-    text = text.replace("\r\n", "\n").replace("\0", "").strip()
+    text = _storable(text.replace("\r\n", "\n")).strip()
     if not text:
         raise EmptyQuestion
     if len(text) > limit:
@@ -68,7 +68,7 @@ def keep(db: Session, turn: Turn, answer: str) -> Exchange:
         user_id=turn.user_id,
         program_code=turn.program_code,
         user_message=turn.question.text,
-        bot_message=answer.replace("\0", ""),
+        bot_message=_storable(answer),
         timestamp=clock.now(),
         is_visible=True,
     )
@@ -145,6 +145,11 @@ def _question(program: Program, text: str) -> Question:
         text=text,
         version=f"{program.code}@{changed.isoformat() if changed else ''}",
     )
+
+
+def _storable(text: str) -> str:
+    # Neither NUL nor half a surrogate pair, which JSON can carry, can be stored.
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def _spellings(program: Program) -> set[str]:

@@ -87,10 +87,9 @@ def enter_program(db: Session, user_id: int, code: str) -> Program:
 
     The code is read in any case. Raises `UnknownProgram` or `ProgramClosed`.
     """
-    upper = code.strip().upper()
     row = db.execute(
         select(Program, opened_to(user_id))
-        .where(func.upper(Program.code) == ALIASES.get(upper, upper))
+        .where(Program.id == _id_of(db, code))
         .options(undefer(Program.content))
     ).one_or_none()
     if row is None or not row[0].is_active:
@@ -98,6 +97,16 @@ def enter_program(db: Session, user_id: int, code: str) -> Program:
     if not row[1]:
         raise ProgramClosed(program=row[0].name)
     return row[0]
+
+
+def _id_of(db: Session, code: str) -> int | None:
+    # Compared here, because each database has its own idea of upper case. There are few programs.
+    upper = code.strip().upper()
+    wanted = ALIASES.get(upper, upper)
+    ids = {known: program_id for program_id, known in db.execute(select(Program.id, Program.code))}
+    if code in ids:
+        return ids[code]
+    return next((ids[known] for known in sorted(ids) if known.upper() == wanted), None)
 
 
 def all_programs(db: Session) -> list[tuple[Program, int]]:

@@ -102,11 +102,11 @@ def check_session(db: Session, token: str) -> Presence:
         raise SignedOut
     session, user, listed, has_role = row
     if session.ended_at is not None and session.end_reason == "off_list":
-        raise TakenOffList(date=session.ended_at.date())
+        raise TakenOffList(date=session.ended_at.date(), user_id=user.id)
     if session.ended_at is not None or _ran_out(session):
-        raise SignedOut
+        raise SignedOut(user_id=user.id)
     if users.shut_out_reason(user, listed=listed) is not None:
-        raise SignedOut
+        raise SignedOut(user_id=user.id)
     return Presence(user, session.id, bool(has_role), session.last_seen_at)
 
 

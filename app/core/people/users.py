@@ -74,7 +74,7 @@ def latest(
     )
     query = select(User, on_list(), seen).order_by(User.id.desc()).limit(limit)
     if search.strip():
-        part = search.strip()
+        part = search.strip().replace("\0", "")
         query = query.where(
             or_(
                 User.last_name.icontains(part, autoescape=True),

@@ -17,7 +17,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.core import clock, throttle
-from app.core.errors import N_, Refusal, WrongCode
+from app.core.errors import N_, Refusal, TooManyCodes, TooManyTries, WrongCode
 from app.models.access import Code, Purpose
 
 DIGITS = 6
@@ -66,7 +66,10 @@ def check(db: Session, purpose: Purpose, address: str, typed: str, *, keys: Sequ
     caller commits the refusal.
     """
     digits = normalise(typed)
-    number = throttle.count(db, scope(purpose), address, limit=TRIES, window=WINDOW)
+    try:
+        number = throttle.count(db, scope(purpose), address, limit=TRIES, window=WINDOW)
+    except TooManyTries as refusal:
+        raise TooManyCodes(refusal.until) from None
     now = clock.now()
     rows = db.execute(
         select(Code.id, Code.secret_hash, Code.expires_at).where(

@@ -6,10 +6,13 @@ Applying is one transaction that follows just those changes. Everything is state
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from typing import Any, BinaryIO, cast
+from tempfile import TemporaryFile
+from typing import IO, Any, BinaryIO, cast
 
 from sqlalchemy import CursorResult, delete, func, insert, select, update
 from sqlalchemy.orm import Session
@@ -70,22 +73,27 @@ def check(
     `encoding` is None for the fixed ladder, or `cp1252`. Raises `FileRefused` for a file that
     cannot be read and `ListRefused` for one without an active person. The caller commits.
     """
+    compared_with = in_force(db)
+    db.rollback()  # No transaction waits for a file to be read.
     file = files.open_file(stream, encoding=encoding)
-    started = RosterImport(
-        state=ImportState.CHECKED.value,
-        file_name=_readable(file_name)[:255],
-        sha256="",
-        encoding=file.encoding,
-        delimiter=file.delimiter,
-        headed=file.headed,
-        created_at=clock.now(),
-        created_by=by,
-        compared_with=in_force(db),
-    )
-    db.add(started)
-    db.flush()  # The staged lines name their import.
-    _stage(db, started, file)
-    started.sha256 = file.sha256
+    with TemporaryFile() as aside:
+        read = _set_aside(file, aside)
+        started = RosterImport(
+            state=ImportState.CHECKED.value,
+            file_name=_readable(file_name)[:255],
+            sha256=file.sha256,
+            encoding=file.encoding,
+            delimiter=file.delimiter,
+            headed=file.headed,
+            sample=read.sample,
+            lines=read.lines,
+            created_at=clock.now(),
+            created_by=by,
+            compared_with=compared_with,
+        )
+        db.add(started)
+        db.flush()  # The staged lines name their import.
+        _stage(db, started.id, aside)
     diff.compare(db, started)
     if started.people == started.inactive:
         raise _nobody_active(db, started)
@@ -193,37 +201,57 @@ def changes_of(
     return list(db.scalars(query.limit(limit) if limit else query))
 
 
-def _stage(db: Session, started: RosterImport, file: files.RosterFile) -> None:
-    rows = _rows(started, file)
+@dataclass
+class Read:
+    """What was learned while a file was read: its lines, and a name with an accent, if any."""
+
+    lines: int = 0
+    sample: str | None = None
+
+
+def _set_aside(file: files.RosterFile, aside: IO[bytes]) -> Read:
+    """Read the whole file into `aside`, in batches of rows for the two staging tables.
+
+    A database that has one writer at a time is not held up by the reading, which takes longest.
+    """
+    read = Read()
+    rows = _rows(read, file)
     while batch := list(islice(rows, BATCH)):
         staged = [row for table, row in batch if table is StagedLine]
         noted = [row for table, row in batch if table is RosterProblem]
-        if staged:
-            db.execute(insert(StagedLine), staged)
-        if noted:
-            db.execute(insert(RosterProblem), noted)
+        aside.write(json.dumps([staged, noted]).encode() + b"\n")
+    aside.seek(0)
+    return read
+
+
+def _stage(db: Session, import_id: int, aside: IO[bytes]) -> None:
+    for batch in aside:
+        staged, noted = json.loads(batch)
+        for table, rows in ((StagedLine, staged), (RosterProblem, noted)):
+            for row in rows:
+                row["import_id"] = import_id
+            if rows:
+                db.execute(insert(table), rows)
 
 
 def _rows(
-    started: RosterImport, file: files.RosterFile
+    read: Read, file: files.RosterFile
 ) -> Iterator[tuple[type[StagedLine | RosterProblem], dict[str, Any]]]:
-    started.lines = 0
     for item in file:
         if isinstance(item, files.Line):
-            started.lines += 1
-            shared = item._asdict() | {"import_id": started.id, "line": item.number}
+            read.lines += 1
+            shared = item._asdict() | {"line": item.number}
             del shared["number"], shared["lo_root_ids"]
-            if started.sample is None and not item.last_name.isascii():
-                started.sample = item.last_name
+            if read.sample is None and not item.last_name.isascii():
+                read.sample = item.last_name
             for lo_root_id in item.lo_root_ids or ("",):
                 yield StagedLine, shared | {"lo_root_id": lo_root_id}
         else:
             is_remark = isinstance(item, files.Remark)
-            started.lines += not is_remark
+            read.lines += not is_remark
             yield (
                 RosterProblem,
                 {
-                    "import_id": started.id,
                     "line": item.number,
                     "column": item.column,
                     "reason": item.reason,

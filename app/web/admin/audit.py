@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flask import render_template, request, url_for
+from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from app.core import audit as records
 from app.core.people.roles import Permission
 from app.edge.db import db
-from app.edge.guards import permitted
+from app.edge.guards import permitted, row_id
 from app.web.admin import bp
 
 PAGE = 50
@@ -18,7 +18,7 @@ PAGE = 50
 @permitted(Permission.AUDIT_READ)
 def audit() -> ResponseReturnValue:
     """List the entries, newest first."""
-    found = records.latest(db, before=request.args.get("before", type=int), limit=PAGE + 1)
+    found = records.latest(db, before=row_id("before"), limit=PAGE + 1)
     shown = found[:PAGE]
     more = len(found) > PAGE
     return render_template(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flask import render_template, request, url_for
+from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from app.core import outbox as messages
 from app.core.errors import N_
 from app.core.people.roles import Permission
 from app.edge.db import db
-from app.edge.guards import permitted
+from app.edge.guards import permitted, row_id
 from app.models.records import MessageState
 from app.web.admin import bp
 
@@ -28,7 +28,7 @@ STATES = {
 @permitted(Permission.OUTBOX_READ)
 def outbox() -> ResponseReturnValue:
     """List the messages, newest first; their codes and links are not here to be seen."""
-    found = messages.latest(db, before=request.args.get("before", type=int), limit=PAGE + 1)
+    found = messages.latest(db, before=row_id("before"), limit=PAGE + 1)
     shown = found[:PAGE]
     more = len(found) > PAGE
     return render_template(

@@ -9,7 +9,7 @@ from app.core.errors import N_
 from app.core.people import roles, users
 from app.core.people.roles import Permission
 from app.edge.db import db
-from app.edge.guards import permitted
+from app.edge.guards import permitted, row_id
 from app.web.admin import bp
 
 PAGE = 50
@@ -26,7 +26,7 @@ STATES = {
 def people() -> ResponseReturnValue:
     """List people, newest first, or those with some words in name or address."""
     q = request.args.get("q", "")[:200]
-    before = request.args.get("before", type=int)
+    before = row_id("before")
     found = users.latest(db, search=q, before=before, limit=PAGE + 1)
     shown = found[:PAGE]
     more = len(found) > PAGE

@@ -23,7 +23,7 @@ from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import permitted
 from app.edge.ours import ours
-from app.edge.refusals import say
+from app.edge.words import say
 from app.models.people import User
 from app.models.rosters import Change, ImportState, RosterImport
 from app.web.admin import bp

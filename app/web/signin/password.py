@@ -16,7 +16,8 @@ from app.edge.db import commit, db
 from app.edge.guards import safe_next
 from app.edge.limits import DOOR, at_fixed_time, limiter
 from app.edge.ours import lifetimes, ours
-from app.edge.refusals import headers_of, say
+from app.edge.refusals import headers_of
+from app.edge.words import say
 from app.web.signin import bp
 
 
