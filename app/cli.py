@@ -23,7 +23,7 @@ from alembic.script import ScriptDirectory
 from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy import Engine, exists, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.config import ROOT, Settings
@@ -40,7 +40,21 @@ from app.models.programs import Program, ProgramLoRootId
 from app.models.rosters import RosterImport
 
 SAMPLE = ROOT / "data" / "sample"
-commands = AppGroup("rollcall", help="Look after a Rollcall installation.")
+
+
+class Commands(AppGroup):
+    """Commands that say in words when the database is not there, or not migrated."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; exit 1 with a way on where the database refuses."""
+        try:
+            return super().invoke(ctx)
+        except (OperationalError, ProgrammingError) as error:
+            words = f"The database is not ready ({type(error.orig).__name__})."
+            raise click.ClickException(f"{words} Run: flask rollcall doctor") from None
+
+
+commands = Commands("rollcall", help="Look after a Rollcall installation.")
 roster = AppGroup("roster", help="The list of who may enter.")
 commands.add_command(roster)
 
@@ -101,6 +115,7 @@ def import_roster(file: BinaryIO, apply: bool, encoding: str | None, as_json: bo
                 db, file, file_name=Path(file.name).name, encoding=encoding, by=None, origin=NOWHERE
             )
             result = _result(db, found)
+            remarks = imports.problems_of(db, found.id, remarks=True)
             if apply:
                 imports.apply(db, found.id, by=None, origin=NOWHERE)
         except Refusal as refusal:
@@ -123,6 +138,8 @@ def import_roster(file: BinaryIO, apply: bool, encoding: str | None, as_json: bo
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
         _print_result(result, applied=apply)
+    for remark in remarks:
+        click.echo(f"Note: line {remark.line}, {remark.column}: {remark.reason}", err=True)
 
 
 @commands.command("worker")

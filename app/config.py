@@ -7,9 +7,11 @@ or unsafe in one error, without printing a value that could be a secret.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parseaddr
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -133,6 +135,50 @@ def web_address(text: str) -> str:
 
 # One entry after the other reads as a table, which the formatter would pull apart.
 # fmt: off
+def database_address(text: str) -> str:
+    """The address of a SQLite or PostgreSQL database."""
+    if not re.match(r"sqlite://|postgres(ql)?(\+psycopg)?://.", text):
+        raise ValueError("is not an address like sqlite:///… or postgresql://…")
+    return text
+
+
+def redis_address(text: str) -> str:
+    """The address of a Redis server."""
+    if urlsplit(text).scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError("is not an address like redis://host:6379/0")
+    return text
+
+
+def model_address(text: str) -> str:
+    """An http or https address, with a path or without."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("is not an address like https://models.agency.example/v1")
+    return text
+
+
+def mailbox(text: str) -> str:
+    """An email address, with a name before it or without."""
+    if not re.search(r"[^\s@]+@[^\s@]+", parseaddr(text)[1]) or re.search(r"[\r\n]", text):
+        raise ValueError("is no email address")
+    return text
+
+
+def hosts(text: str) -> list[str]:
+    """Host names, separated by commas; one that begins with a dot stands for all below it."""
+    found = names(text)
+    if not all(re.fullmatch(r"\.?[A-Za-z0-9.-]+", each) for each in found):
+        raise ValueError("is not a list of host names")
+    return found
+
+
+def log_file(text: str) -> str:
+    """A file in a folder that is there."""
+    if not Path(text).expanduser().parent.is_dir():
+        raise ValueError("is in a folder that does not exist")
+    return text
+
+
 SETTINGS = [
     Setting("ROLLCALL_ENV", one_of("development", "production"), "development",
             "`production` for a live installation: unsafe settings are then refused at start."),
@@ -144,7 +190,7 @@ SETTINGS = [
     Setting("PUBLIC_URL", web_address, None,
             "The address people use, for links in mail. Default `http://HOST:PORT`; https in"
             " production."),
-    Setting("TRUSTED_HOSTS", names, [],
+    Setting("TRUSTED_HOSTS", hosts, [],
             "Further host names that are ours, comma-separated; others get 400."),
     Setting("TRUSTED_PROXIES", whole(0, 10), 0,
             "How many proxies in front of us set `X-Forwarded-*`; 0 ignores these headers."),
@@ -154,9 +200,9 @@ SETTINGS = [
     Setting("WEB_THREADS", whole(2, 256), 16, "Threads of each web server process."),
     Setting("DATA_DIR", Path, ROOT / "instance",
             "Where the embedded database, the job queue and the made secret live."),
-    Setting("DATABASE_URL", str, None,
+    Setting("DATABASE_URL", database_address, None,
             "`sqlite:///…` or `postgresql://…`. Default: `rollcall.db` in `DATA_DIR`."),
-    Setting("REDIS_URL", str, None,
+    Setting("REDIS_URL", redis_address, None,
             "Redis for jobs and rate limits, where several machines share them."),
     Setting("MAIL_SERVER", str, None,
             "SMTP server. Unset: mail is shown at `/dev/mailbox` (never in production)."),
@@ -165,12 +211,13 @@ SETTINGS = [
     Setting("MAIL_USE_SSL", flag, False, "TLS from the first byte (port 465)."),
     Setting("MAIL_USERNAME", str, None, "SMTP user name."),
     Setting("MAIL_PASSWORD", str, None, "SMTP password."),
-    Setting("MAIL_DEFAULT_SENDER", str, "rollcall@localhost", "The From address of every mail."),
+    Setting("MAIL_DEFAULT_SENDER", mailbox, "rollcall@localhost",
+            "The From address of every mail."),
     Setting("MAIL_TIMEOUT", span(0.1, 60), 20.0, "Seconds an SMTP server may stay silent."),
     Setting("SERVICE_NAME", str, "Rollcall", "What pages and mails call this service."),
     Setting("ORGANISATION", str, "our organisation", "Whose list it is, as mails say it."),
     Setting("CONTACT", str, "your training coordinator", "Whom people can ask, in words."),
-    Setting("CONTACT_EMAIL", str, None, "An address for that contact; becomes Reply-To."),
+    Setting("CONTACT_EMAIL", mailbox, None, "An address for that contact; becomes Reply-To."),
     Setting("BCRYPT_LOG_ROUNDS", whole(4, 16), 12, "bcrypt's cost; at least 12 in production."),
     Setting("PASSWORD_MIN_LENGTH", whole(8, 64), 8,
             "Least characters of a listed person's password."),
@@ -188,14 +235,14 @@ SETTINGS = [
             " twice that for each step of `BCRYPT_LOG_ROUNDS` above 12."),
     Setting("RATELIMIT_ENABLED", flag, True,
             "Limits per network address. The counts per account are never switched off."),
-    Setting("OPENAI_BASE_URL", str, None,
+    Setting("OPENAI_BASE_URL", model_address, None,
             "An OpenAI-compatible server for chat answers. Unset: passages of the program's text."),
     Setting("OPENAI_API_KEY", str, None, "The key for that server."),
     Setting("OPENAI_MODEL", str, "gpt-5-mini", "The model asked for."),
     Setting("OPENAI_TIMEOUT", seconds, 60.0, "Seconds that an answer may take in all."),
     Setting("QUESTION_LIMIT", whole(50, 20000), 2000, "Characters that a question may have."),
     Setting("UPLOAD_LIMIT", whole(1, 1024), 128, "Megabytes that a roster file may have."),
-    Setting("LOG_FILE", str, None, "A file for the log. Unset: standard error."),
+    Setting("LOG_FILE", log_file, None, "A file for the log. Unset: standard error."),
     Setting("LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info",
             "How much is logged."),
 ]
@@ -215,7 +262,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     if settings.production:
         problems += _unsafe(settings)
     if not problems:
-        settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+        settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not settings.FLASK_SECRET_KEY:
             path = settings.DATA_DIR / "secret.key"
             settings.FLASK_SECRET_KEY = _made_secret(path)

@@ -48,6 +48,8 @@ KNOWS_OF_FLASK = {
 
 FILE_LINES, FUNCTION_LINES = 250, 30
 REASONS = {
+    "app/cli.py": "every command of the console, each thin over the core",
+    "app/cli.py:import_roster": "a preview and an apply with the same words",
     "app/web/chat.py": "one conversation as page, JSON and stream, which share every part",
     "migrations/versions": "a revision lists its columns once and is never changed again",
     "app/__init__.py:flask_settings": "one table, a line for each key of Flask's",

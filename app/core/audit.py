@@ -25,6 +25,7 @@ class Event(StrEnum):
     CHAT_CLEARED = "chat:cleared"
     MAIL_FAILED = "mail:failed"
     REGISTRATION_ASKED = "registration:asked"
+    REQUEST_REFUSED = "request:refused"
     ROSTER_APPLIED = "roster:applied"
     ROSTER_CHECKED = "roster:checked"
     ROSTER_DISCARDED = "roster:discarded"

@@ -129,7 +129,7 @@ class ProgramClosed(Refusal):
 
     code = "program_closed"
     status = 403
-    words = N_("%(program)s is not open to your account.")
+    words = N_("%(program)s is not open to your account. Ask %(contact)s which class opens it.")
 
 
 class EmptyQuestion(Refusal):

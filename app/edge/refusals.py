@@ -14,10 +14,11 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException, SecurityError, TooManyRequests
 
-from app.core import clock
+from app.core import audit, clock
+from app.core.audit import Event
 from app.core.errors import N_, ProgramClosed, Refusal, SignedOut, UnknownProgram
 from app.edge import identity
-from app.edge.db import db
+from app.edge.db import commit, db
 from app.edge.words import say
 
 log = structlog.get_logger("rollcall")
@@ -82,6 +83,19 @@ def _refused(refusal: Refusal) -> ResponseReturnValue:
         return _to_sign_in(refusal)
     if refusal.status >= 403:
         log.info("refused", refusal=refusal.code, status=refusal.status)
+    here = identity.presence()
+    if refusal.status == 403 and here is not None:
+        db.rollback()
+        audit.record(
+            db,
+            Event.REQUEST_REFUSED,
+            identity.origin(),
+            user_id=here.user.id,
+            actor_id=here.user.id,
+            refusal=refusal.code,
+            path=request.path,
+        )
+        commit()
     return answer(refusal.status, say(refusal), refusal.code, headers_of(refusal), _way_on(refusal))
 
 
@@ -93,6 +107,9 @@ def _to_sign_in(refusal: SignedOut) -> ResponseReturnValue:
 def _page_too_old(error: CSRFError) -> ResponseReturnValue:
     log.info("csrf", reason=error.description)
     foreign = request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}
+    if wants_json() and identity.presence() is None:
+        # Who is not signed in could not have done anything here, with a token or without.
+        return _refused(SignedOut())
     if wants_json() or foreign:
         # A page of another site must not be able to have its own values typed in here.
         return answer(400, gettext(OLD_PAGE), "csrf")

@@ -93,7 +93,10 @@ def ask() -> ResponseReturnValue:
         if request.accept_mimetypes.best == "application/problem+json":
             raise
         # Programs of the legacy application expect 200 and a reply to show.
-        return jsonify(_facts(say(refusal), 0, refusal.quota) | {"refused": refusal.code})
+        facts = _facts(say(refusal), 0, refusal.quota) | {"refused": refusal.code}
+        if request.accept_mimetypes.best == "text/event-stream":
+            return Response(_event("refused", facts), mimetype="text/event-stream")
+        return jsonify(facts)
     return jsonify(_facts(reply, turn.remaining, turn.quota))
 
 

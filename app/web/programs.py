@@ -18,7 +18,7 @@ bp = Blueprint("programs", __name__)
 def home() -> ResponseReturnValue:
     """Go where this visitor belongs."""
     if identity.presence() is not None:
-        return redirect(url_for("programs.select"))
+        return redirect(url_for("admin.home" if identity.has_role() else "programs.select"))
     if "signed_out" in g:
         raise g.signed_out  # Why it ended is said on the sign-in page.
     return redirect(url_for("signin.login"))

@@ -11,6 +11,7 @@ from wtforms.validators import DataRequired
 
 from app.core.entry import signin
 from app.core.errors import CannotSignIn, TooManyTries
+from app.core.people import roles
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import safe_next
@@ -59,7 +60,8 @@ def login() -> ResponseReturnValue:
             status, headers = refusal.status, headers_of(refusal)
         else:
             commit()
-            return identity.enter(entered, target or url_for("programs.select"))
+            home = "admin.home" if roles.permissions_of(db, entered.user.id) else "programs.select"
+            return identity.enter(entered, target or url_for(home))
     elif form.errors:
         status = 422
     why = session.pop("signed_out", None)
