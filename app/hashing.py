@@ -1,8 +1,12 @@
-"""Password hashes: makes bcrypt over a pre-hash, reads it again, says when to hash anew.
+"""Password hashes: makes bcrypt over a pre-hash, reads it and the legacy formats, says when to
+hash anew.
 
 A new hash is stored as `sha256$` followed by bcrypt's own text. The pre-hash takes the whole
 password into account (bcrypt alone stops at 72 bytes) and is keyed with a fixed label, not with
 an application secret: rotating a secret must not end every password.
+
+Legacy rows hold Werkzeug's `pbkdf2:sha256:…` and `scrypt:…`, and plain bcrypt. They are verified
+within bounds of cost, and every one of them needs hashing anew.
 """
 
 from __future__ import annotations
@@ -14,10 +18,23 @@ import re
 import unicodedata
 
 from flask_bcrypt import Bcrypt
+from werkzeug.security import check_password_hash
 
 MARK = "sha256$"
 PRE_HASH_LABEL = b"rollcall password pre-hash 1"
-READABLE = re.compile(r"sha256\$\$2[aby]\$(?:0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
+OURS = re.compile(r"sha256\$\$2[aby]\$(?:0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
+BCRYPT = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
+PBKDF2 = re.compile(r"pbkdf2:sha256:(\d{1,7})\$[A-Za-z0-9]{1,64}\$[0-9a-f]{64}")
+SCRYPT = re.compile(r"scrypt:(\d{1,7}):(\d{1,2}):(\d{1,2})\$[A-Za-z0-9]{1,64}\$[0-9a-f]{128}")
+
+MOST_ITERATIONS = 2_000_000
+"""PBKDF2 iterations beyond which a stored hash is not computed: a row must not hold a thread."""
+
+MOST_SCRYPT = 2**21
+"""The greatest product of scrypt's n, r and p: 256 MiB and some half a second."""
+
+BCRYPT_BYTES = 72
+"""What plain bcrypt looks at; newer versions of the library refuse more."""
 
 
 def hash_password(password: str, *, rounds: int) -> str:
@@ -32,20 +49,47 @@ def verify_password(password: str, stored: str | None, *, rounds: int) -> bool:
     Where `stored` is nothing we can read, a decoy of cost `rounds` is computed all the same, so
     that an account without a password answers no sooner than one with a wrong password.
     """
-    if stored is not None and is_readable(stored):
+    if stored is None or not is_readable(stored):
+        Bcrypt().check_password_hash(_decoy(rounds), _pre_hash(password))
+        return False
+    if OURS.fullmatch(stored):
         return bool(Bcrypt().check_password_hash(stored.removeprefix(MARK), _pre_hash(password)))
-    Bcrypt().check_password_hash(_decoy(rounds), _pre_hash(password))
-    return False
+    return any(_verify_legacy(spelling, stored) for spelling in _spellings(password))
 
 
 def is_readable(stored: str | None) -> bool:
     """Whether somebody can sign in with this hash: anything else counts as no password."""
-    return stored is not None and READABLE.fullmatch(stored) is not None
+    if stored is None:
+        return False
+    if found := PBKDF2.fullmatch(stored):
+        return 0 < int(found[1]) <= MOST_ITERATIONS
+    if found := SCRYPT.fullmatch(stored):
+        n, r, p = (int(each) for each in found.groups())
+        # RFC 7914 §2: n is a power of two greater than 1.
+        return n > 1 and n & (n - 1) == 0 and 0 < n * r * p <= MOST_SCRYPT
+    return OURS.fullmatch(stored) is not None or BCRYPT.fullmatch(stored) is not None
 
 
 def needs_rehash(stored: str, *, rounds: int) -> bool:
-    """Whether a readable hash was made at another cost than `rounds`."""
+    """Whether a readable hash is of another kind or cost than we make today."""
+    if not OURS.fullmatch(stored):
+        return True
     return int(stored.removeprefix(MARK).split("$")[2]) != rounds
+
+
+def _verify_legacy(password: str, stored: str) -> bool:
+    if stored.startswith("$2"):
+        cut = password.encode("utf-8", "surrogatepass")[:BCRYPT_BYTES]
+        return b"\0" not in cut and bool(Bcrypt().check_password_hash(stored, cut))
+    try:
+        return check_password_hash(stored, password)
+    except UnicodeEncodeError:  # A lone surrogate was in no legacy password.
+        return False
+
+
+def _spellings(password: str) -> list[str]:
+    # Legacy hashes were made of what was typed; some keyboards type é as two code points.
+    return list(dict.fromkeys([password, unicodedata.normalize("NFC", password)]))
 
 
 def _pre_hash(password: str) -> bytes:

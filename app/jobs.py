@@ -93,7 +93,7 @@ def deliver_due(sessions: sessionmaker[Session], settings: Settings) -> int:
 
 def _deliver(db: Session, message: OutgoingMessage, settings: Settings) -> None:
     try:
-        composed = smtp.compose(message, render(message, settings), settings)
+        composed = smtp.compose(message, render(db, message, settings), settings)
     except Exception as error:
         # A template or key that fails today fails tomorrow too; the other mails must go on.
         log.exception("mail cannot be made", message_id=message.id, kind=message.kind)

@@ -48,6 +48,8 @@ KNOWS_OF_FLASK = {
 
 FILE_LINES, FUNCTION_LINES = 250, 30
 REASONS = {
+    "app/core/entry/adding.py:add_person": "one journey whose order is its safety",
+    "app/core/entry/recovery.py:_set_password": "all that a new password ends, in one transaction",
     "app/cli.py": "every command of the console, each thin over the core",
     "app/cli.py:import_roster": "a preview and an apply with the same words",
     "app/web/chat.py": "one conversation as page, JSON and stream, which share every part",

@@ -20,10 +20,13 @@ LONGEST = 400
 class Event(StrEnum):
     """What can happen: area, thing, what became of it."""
 
+    ACCOUNT_ADDED = "account:added"
     ACCOUNT_OPENED = "account:opened"
     ADMIN_APPOINTED = "account:admin_appointed"
     CHAT_CLEARED = "chat:cleared"
     MAIL_FAILED = "mail:failed"
+    PASSWORD_CHANGED = "password:changed"  # noqa: S105 - an event
+    RECOVERY_ASKED = "recovery:asked"
     REGISTRATION_ASKED = "registration:asked"
     REQUEST_REFUSED = "request:refused"
     ROSTER_APPLIED = "roster:applied"

@@ -33,7 +33,7 @@ class CannotSignIn(Refusal):
 
     code = "cannot_sign_in"
     status = 401
-    words = N_("Invalid email or password. Check both. Never registered here? Then register first.")
+    words = N_("Invalid email or password. Check both, or choose a new password by mail.")
 
 
 class TooManyTries(Refusal):
@@ -68,6 +68,14 @@ class CodeRanOut(Refusal):
     code = "code_ran_out"
     status = 400
     words = N_("This code has run out. A new one is on its way to %(address)s.")
+
+
+class AddressTaken(Refusal):
+    """There is an account with this address; its person signs in instead."""
+
+    code = "address_taken"
+    status = 409
+    words = N_("There is an account with this address already. Choose another one.")
 
 
 class LinkDead(Refusal):

@@ -41,10 +41,15 @@ class Kind(StrEnum):
     ADMIN_TEST = "admin_test"
     HAVE_ACCOUNT = "have_account"
     NAME_DIFFERS = "name_differs"
+    NO_ACCOUNT = "no_account"
     NOT_LISTED = "not_listed"
     OFF_LIST = "off_list"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of mail
     REGISTRATION_CODE = "registration_code"
+    RESET = "reset"
+    SETUP = "setup"
     SHUT_OUT = "shut_out"
+    WELCOME = "welcome"
 
 
 def queue(

@@ -10,12 +10,14 @@ from typing import Any
 import css_inline
 from flask import render_template
 from flask_babel import force_locale
+from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.core import outbox
 from app.core.outbox import Kind
-from app.core.proof import links
+from app.core.proof import links, stamps
 from app.core.proof.links import Link
+from app.models.people import User
 from app.models.records import OutgoingMessage
 
 DEFAULT_LOCALE = "en"
@@ -31,7 +33,9 @@ class Mail:
     locale: str
 
 
-def _registration_link(message: OutgoingMessage, digits: str, keys: Sequence[str]) -> str:
+def _registration_link(
+    _db: Session, message: OutgoingMessage, digits: str, keys: Sequence[str]
+) -> str:
     facts = {
         "address": message.facts["address"],
         "code_id": message.facts["code_id"],
@@ -40,17 +44,30 @@ def _registration_link(message: OutgoingMessage, digits: str, keys: Sequence[str
     return "/register/password/" + links.mint(Link.REGISTRATION, facts, keys=keys)
 
 
-MINTS: dict[Kind, Callable[[OutgoingMessage, str, Sequence[str]], str]] = {
+def _password_link(db: Session, message: OutgoingMessage, _digits: str, keys: Sequence[str]) -> str:
+    user = db.get(User, message.user_id) if message.user_id else None
+    if user is None:
+        raise ValueError("the account is gone")
+    facts = {"user": user.id, "stamp": stamps.stamp_of(user)}
+    purpose = message.facts["purpose"]
+    return f"/{purpose}-password/" + links.mint(Link(purpose), facts, keys=keys)
+
+
+MINTS: dict[Kind, Callable[[Session, OutgoingMessage, str, Sequence[str]], str]] = {
     Kind.REGISTRATION_CODE: _registration_link,
+    Kind.RESET: _password_link,
+    Kind.SETUP: _password_link,
+    Kind.WELCOME: _password_link,
 }
 """The kinds whose button carries a token, and what mints it."""
 
 
-def render(message: OutgoingMessage, settings: Settings) -> Mail:
+def render(db: Session, message: OutgoingMessage, settings: Settings) -> Mail:
     """The mail that `message` stands for; needs an app context for its templates.
 
-    Every address in it begins with `PUBLIC_URL`. Raises `ValueError` where the code cannot be
-    unsealed, because its key is gone.
+    A link carries the stamp of its account as it stands now. Every address in it begins with
+    `PUBLIC_URL`. Raises `ValueError` where the code cannot be unsealed, because its key is gone,
+    or where the account is gone.
     """
     keys = [settings.FLASK_SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     code = None
@@ -67,7 +84,7 @@ def render(message: OutgoingMessage, settings: Settings) -> Mail:
         "recipient": message.recipient,
         "written_at": message.created_at,
         "home": settings.PUBLIC_URL,
-        "link": settings.PUBLIC_URL + mint(message, code or "", keys) if mint else None,
+        "link": settings.PUBLIC_URL + mint(db, message, code or "", keys) if mint else None,
         "service": settings.SERVICE_NAME,
         "organisation": settings.ORGANISATION,
         "contact": settings.CONTACT_EMAIL or settings.CONTACT,

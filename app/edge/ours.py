@@ -10,7 +10,7 @@ from flask import current_app
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
-from app.core.entry.registration import Terms
+from app.core.entry.terms import Terms
 from app.core.learning.questions import Answer
 from app.core.people.sessions import Lifetimes
 
@@ -47,14 +47,15 @@ def lifetimes() -> Lifetimes:
     )
 
 
-def terms(least: str = "PASSWORD_MIN_LENGTH") -> Terms:
-    """What opening an account goes by; `least` names the setting of the least length."""
+def terms() -> Terms:
+    """What opening or mending an account goes by."""
     settings = ours().settings
     return Terms(
         keys=keys(),
         code_lifetime=timedelta(seconds=settings.CODE_LIFETIME),
         lifetimes=lifetimes(),
         rounds=settings.BCRYPT_LOG_ROUNDS,
-        least=getattr(settings, least),
+        least=settings.PASSWORD_MIN_LENGTH,
+        role_least=settings.ROLE_PASSWORD_MIN_LENGTH,
         service_words=[settings.SERVICE_NAME],
     )

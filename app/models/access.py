@@ -15,6 +15,8 @@ class Purpose(StrEnum):
     """What a code was asked for; it opens nothing else."""
 
     REGISTRATION = "registration"
+    RESET = "reset"
+    SETUP = "setup"
 
 
 class SignInSession(Base):
@@ -53,6 +55,18 @@ class Code(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class FormerPassword(Base):
+    """The hash of a password that somebody had, so that it is not taken again."""
+
+    __tablename__ = "former_passwords"
+    __table_args__ = (Index("ix_former_passwords_user_id", "user_id"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    password_hash: Mapped[str] = mapped_column(String(255))
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class TryCount(Base):

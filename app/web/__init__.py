@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.web import admin, chat, health, mailbox, programs, register, setup, signin
+from app.web import admin, chat, health, mailbox, programs, recovery, register, setup, signin
 from app.web.admin import audit, outbox, people, roster
 from app.web.admin import programs as admin_programs
 from app.web.signin import leaving, password
@@ -15,6 +15,7 @@ BLUEPRINTS = [
     chat.bp,
     signin.bp,
     register.bp,
+    recovery.bp,
     setup.bp,
     admin.bp,
 ]

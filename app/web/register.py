@@ -15,7 +15,7 @@ from wtforms.validators import DataRequired, Length
 from app.addresses import BadAddress
 from app.core import clock
 from app.core.entry import registration
-from app.core.entry.registration import NotBoth
+from app.core.entry.choosing import NotBoth
 from app.core.entry.signin import Entered
 from app.edge import identity
 from app.edge.db import commit, db

@@ -12,7 +12,7 @@ from wtforms.validators import DataRequired, Length
 
 from app.addresses import BadAddress
 from app.core.entry import first_admin
-from app.core.errors import PasswordRefused
+from app.core.errors import AddressTaken, PasswordRefused
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.limits import DOOR, limiter
@@ -53,14 +53,14 @@ def admin(token: str) -> ResponseReturnValue:
                 email=form.email.data,
                 password=form.password.data,
                 test_mail=form.test_mail.data,
-                terms=terms("ROLE_PASSWORD_MIN_LENGTH"),
+                terms=terms(),
                 origin=identity.origin(),
             )
         except BadAddress:
             form.email.errors = [NO_ADDRESS]
         except first_admin.NoName as refusal:
             form.last_name.errors = [say(refusal)]
-        except first_admin.AddressTaken as refusal:
+        except AddressTaken as refusal:
             form.email.errors = [say(refusal)]
         except PasswordRefused as refusal:
             form.password.errors = [say(refusal)]

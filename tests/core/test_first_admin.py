@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from app.addresses import BadAddress
 from app.core.audit import Event, Origin
 from app.core.entry import first_admin
-from app.core.errors import LinkDead, PasswordRefused, Refusal
+from app.core.errors import AddressTaken, LinkDead, PasswordRefused, Refusal
 from app.core.people import roles, sessions
 from app.core.proof import links
 from app.core.proof.links import Link
@@ -27,7 +27,7 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 def terms(app):
     """What an owner's account goes by here."""
     with app.app_context():
-        return ours.terms("ROLE_PASSWORD_MIN_LENGTH")
+        return ours.terms()
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_a_link_of_another_purpose_or_key_makes_nobody(enter, db, terms):
 def test_a_taken_address_is_said_and_the_link_lives_on(enter, mint, people, db):
     people.account(GRACE)
     token = mint()
-    with pytest.raises(first_admin.AddressTaken):
+    with pytest.raises(AddressTaken):
         enter(token, email=" Grace@Agency.Example ")
     assert not roles.has_owner(db)
     enter(token, email="other@agency.example")

@@ -11,7 +11,7 @@ from app.addresses import BadAddress
 from app.core import outbox
 from app.core.audit import Event, Origin
 from app.core.entry import registration, signin
-from app.core.entry.registration import NotBoth
+from app.core.entry.choosing import NotBoth
 from app.core.errors import LinkDead, NoLongerListed, Refusal
 from app.core.people import sessions
 from app.core.proof import codes
@@ -523,9 +523,7 @@ def test_who_registered_signs_in_with_that_password(people, begin, finish, mails
     people.listed("Lovelace", ADA, "A1")
     begin()
     finish(mails.code(ADA))
-    entered = signin.with_password(
-        db, ADA, WORDS, remember=False, rounds=4, lifetimes=terms.lifetimes, origin=HERE
-    )
+    entered = signin.with_password(db, ADA, WORDS, remember=False, terms=terms, origin=HERE)
     db.commit()
     db.refresh(entered.user)
     assert entered.user.visit_count == 2

@@ -1,5 +1,6 @@
 """The one door: who is let in, who is not, and that nothing tells the two kinds of "no" apart."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import flask_bcrypt
@@ -9,6 +10,7 @@ from sqlalchemy import func, select, update
 
 from app.core.audit import Event, Origin
 from app.core.entry import signin
+from app.core.entry.terms import Terms
 from app.core.errors import CannotSignIn, Refusal, TooManyTries
 from app.core.people import sessions
 from app.core.people.sessions import Lifetimes
@@ -21,13 +23,22 @@ WORDS = "three green kettles"
 LIFETIMES = Lifetimes(
     idle=timedelta(hours=12), whole=timedelta(hours=24), remembered=timedelta(days=30)
 )
+TERMS = Terms(
+    keys=["a secret that stands in tests alone, 0123456789"],
+    code_lifetime=timedelta(minutes=15),
+    lifetimes=LIFETIMES,
+    rounds=4,
+    least=8,
+    role_least=12,
+    service_words=["Rollcall"],
+)
 HERE = Origin(ip="127.0.0.9", user_agent="A browser", reference="ABCD-2345")
 DAY = datetime(2026, 5, 1, tzinfo=UTC)
 
 
 def sign_in(db, email=ADA, password=WORDS, *, remember=False, rounds=4):
     entered = signin.with_password(
-        db, email, password, remember=remember, rounds=rounds, lifetimes=LIFETIMES, origin=HERE
+        db, email, password, remember=remember, terms=replace(TERMS, rounds=rounds), origin=HERE
     )
     db.commit()
     return entered

@@ -8,6 +8,7 @@ from bs4 import BeautifulSoup
 
 from app.config import ROOT
 from app.core import outbox
+from app.core.entry.letters import PURPOSES
 from app.core.outbox import Kind
 from app.core.proof import links
 from app.core.proof.links import Link
@@ -22,7 +23,6 @@ WRITTEN = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 def environment(environment):
     """The settings' environment, with odd but allowed words in it."""
     return environment | {
-        "DATABASE_URL": "sqlite://",
         "PUBLIC_URL": "https://learn.agency.example",
         "SERVICE_NAME": "Rollcall & <b>Friends</b>",
         "ORGANISATION": "the Agency",
@@ -30,28 +30,25 @@ def environment(environment):
     }
 
 
-@pytest.fixture(params=["sqlite"])
-def database_url():
-    """No database is needed to render a mail."""
-    return "sqlite://"
-
-
 @pytest.fixture
-def made(app, settings):
+def made(app, settings, db, people):
     """Renders a mail of a kind, as the worker does."""
+    columns_of_owner = {"user_id": people.account(ADA).id}
 
     def make(kind, **columns):
         sealed = facts = None
         if kind in MINTS:
             sealed = outbox.seal("012345", keys=[settings.FLASK_SECRET_KEY])
             until = (WRITTEN + timedelta(minutes=15)).isoformat()
-            facts = {"address": ADA, "code_id": 7, "until": until}
+            purpose = PURPOSES[kind].value
+            facts = {"address": ADA, "code_id": 7, "until": until, "purpose": purpose}
         message = OutgoingMessage(
             id=1, kind=kind.value, recipient=ADA, facts=facts or {"address": ADA},
-            sealed=columns.pop("sealed", sealed), created_at=WRITTEN, **columns,
+            sealed=columns.pop("sealed", sealed), created_at=WRITTEN,
+            **columns_of_owner | columns,
         )  # fmt: skip
         with app.app_context():
-            return render(message, settings)
+            return render(db, message, settings)
 
     return make
 

@@ -5,6 +5,7 @@ Each thread has a database session of its own, and all of them start together.
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier
 
 import pytest
@@ -207,10 +208,7 @@ def test_the_consoles_link_used_by_eight_at_once_makes_one_owner(at_once, db, pe
 
 def sign_in(terms, password=WORDS):
     def act(db, _number):
-        return signin.with_password(
-            db, ADA, password, remember=False, rounds=4,
-            lifetimes=terms.lifetimes, origin=NOWHERE,
-        )  # fmt: skip
+        return signin.with_password(db, ADA, password, remember=False, terms=terms, origin=NOWHERE)
 
     return act
 
@@ -244,7 +242,7 @@ def test_one_hash_renewed_by_many_at_once_stays_readable(at_once, db, people, te
 
     def act(db, _number):
         return signin.with_password(
-            db, ADA, WORDS, remember=False, rounds=5, lifetimes=terms.lifetimes, origin=NOWHERE
+            db, ADA, WORDS, remember=False, terms=replace(terms, rounds=5), origin=NOWHERE
         )
 
     assert outcomes(at_once(act, 8)) == {"done": 8}

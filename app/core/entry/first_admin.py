@@ -14,9 +14,9 @@ from app.addresses import canonical
 from app.core import audit, clock, outbox
 from app.core.audit import Event, Origin
 from app.core.entry import signin
-from app.core.entry.registration import Terms
 from app.core.entry.signin import Entered
-from app.core.errors import N_, LinkDead, Refusal
+from app.core.entry.terms import Terms
+from app.core.errors import N_, AddressTaken, LinkDead, Refusal
 from app.core.outbox import Kind
 from app.core.people import roles
 from app.core.proof import links, passwords
@@ -24,14 +24,6 @@ from app.core.proof.links import Link
 from app.models.people import Status, User
 
 LIFETIME = timedelta(hours=24)
-
-
-class AddressTaken(Refusal):
-    """There is an account with this address; its person signs in instead."""
-
-    code = "address_taken"
-    status = 409
-    words = N_("There is an account with this address already. Choose another one.")
 
 
 class NoName(Refusal):
@@ -76,7 +68,7 @@ def enter(
         raise NoName
     address = canonical(email)
     typed = [last_name, address, address.partition("@")[0], *terms.service_words]
-    password = passwords.check_new(password, least=terms.least, known_words=typed)
+    password = passwords.check_new(password, least=terms.role_least, known_words=typed)
     db.rollback()  # No transaction waits for bcrypt.
     password_hash = hashing.hash_password(password, rounds=terms.rounds)
     user = User(

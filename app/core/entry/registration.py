@@ -5,9 +5,6 @@ Step one answers alike for everybody and writes the same rows; only the mailbox 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -16,62 +13,22 @@ from sqlalchemy.orm import Session
 
 from app import hashing
 from app.addresses import canonical
-from app.core import audit, clock, outbox, throttle
+from app.core import audit, clock
 from app.core.audit import Event, Origin
-from app.core.entry import signin
+from app.core.entry import choosing, letters, signin
+from app.core.entry.choosing import NotBoth
 from app.core.entry.signin import Entered
-from app.core.errors import (
-    CodeRanOut,
-    LinkDead,
-    NoLongerListed,
-    PasswordRefused,
-    Refusal,
-    WrongCode,
-)
-from app.core.outbox import Kind
-from app.core.people import users
-from app.core.people.sessions import Lifetimes
-from app.core.proof import codes, links, passwords
+from app.core.entry.terms import Terms
+from app.core.errors import LinkDead, NoLongerListed, WrongCode
+from app.core.proof import codes, links
 from app.core.proof.links import Link
 from app.core.roster import entitlements
-from app.core.roster.files import surname_key
 from app.models.access import Purpose
 from app.models.people import Status, User
 from app.models.rosters import RosterLine
 
 PURPOSE = Purpose.REGISTRATION
 METHOD = "registration"
-LEGACY_TERM = timedelta(days=730)
-"""How long an account is good for, as the legacy application has it."""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What the edge knows and a registration needs: keys, costs and lengths of life."""
-
-    keys: Sequence[str]
-    code_lifetime: timedelta
-    lifetimes: Lifetimes
-    rounds: int
-    least: int
-    service_words: Sequence[str]
-
-
-class NotBoth(Refusal):
-    """The code, the password, or both cannot be taken; each problem stands by its field."""
-
-    code = "not_both"
-    status = 422
-
-    def __init__(self, code: Refusal | None, password: Refusal | None) -> None:
-        super().__init__()
-        self.by_field = {
-            name: refusal
-            for name, refusal in (("code", code), ("password", password))
-            if refusal is not None
-        }
-        self.status = max(refusal.status for refusal in self.by_field.values())
-        self.until = getattr(code, "until", None)
 
 
 def begin(db: Session, last_name: str, email: str, *, terms: Terms, origin: Origin) -> str:
@@ -80,8 +37,8 @@ def begin(db: Session, last_name: str, email: str, *, terms: Terms, origin: Orig
     Raises `BadAddress` for what is no address at all.
     """
     address = canonical(email)
-    kind = _what_to_mail(db, address, surname_key(last_name))
-    _mail(db, kind, address, terms)
+    kind = letters.to_register(db, address, last_name)
+    letters.send(db, kind, address, terms=terms)
     audit.record(db, Event.REGISTRATION_ASKED, origin, address=address, answer=kind.value)
     return address
 
@@ -95,21 +52,13 @@ def finish(
     the code is used up only when both are fine.
     """
     address = canonical(email)
-    unfit = _password_problem(password, address, terms)
-    try:
-        code_id = codes.check(db, PURPOSE, address, code, keys=terms.keys)
-    except codes.RanOut:
-        # Only who has the mail can know the digits, so a new mail tells nothing to a stranger.
-        kind = _what_to_mail(db, address, None)
-        _mail(db, kind, address, terms)
-        refusal = NotBoth(CodeRanOut(address=address), unfit)
-        signin.refuse(db, refusal, METHOD, origin, address=address, why="ran_out")
-    except Refusal as wrong:
-        signin.refuse(db, NotBoth(wrong, unfit), METHOD, origin, address=address, why=wrong.code)
-    if unfit is not None:
-        # The code was right, so this was no guess: the count starts over.
-        throttle.clear(db, codes.scope(PURPOSE), address)
-        signin.refuse(db, NotBoth(None, unfit), METHOD, origin, address=address, why=unfit.code)
+
+    def send_again() -> None:
+        letters.send(db, letters.to_register(db, address, None), address, terms=terms)
+
+    code_id = choosing.prove(
+        db, PURPOSE, address, code, password, send_again=send_again, terms=terms, origin=origin
+    )
     try:
         return _open_account(db, address, code_id, password, terms, origin)
     except WrongCode as late:
@@ -135,53 +84,13 @@ def finish_by_link(
     Raises `LinkDead`, or `NotBoth` with what is wrong with the password.
     """
     facts = read_link(db, token, terms=terms)
-    unfit = _password_problem(password, facts["address"], terms)
+    unfit = choosing.password_problem(password, facts["address"], terms)
     if unfit is not None:
         raise NotBoth(None, unfit)
     try:
         return _open_account(db, facts["address"], facts["code_id"], password, terms, origin)
     except WrongCode:
         raise LinkDead from None
-
-
-def _what_to_mail(db: Session, address: str, typed_key: str | None) -> Kind:
-    # Both questions are always asked, so that every address costs the same queries.
-    keys = set(
-        db.scalars(
-            select(RosterLine.surname_key)
-            .where(RosterLine.address == address, RosterLine.active.is_(True))
-            .distinct()
-        )
-    )
-    found = users.find(db, address)
-    if found is not None:
-        reason = users.shut_out_reason(found[0], listed=found[1])
-        return Kind.HAVE_ACCOUNT if reason is None else Kind.SHUT_OUT
-    if not keys:
-        return Kind.NOT_LISTED
-    return Kind.REGISTRATION_CODE if typed_key in keys | {None} else Kind.NAME_DIFFERS
-
-
-def _mail(db: Session, kind: Kind, address: str, terms: Terms) -> None:
-    lifetime = terms.code_lifetime
-    sealed = None
-    facts: dict[str, Any] = {"address": address}
-    if kind is Kind.REGISTRATION_CODE:
-        code_id, digits = codes.issue(db, PURPOSE, address, lifetime=lifetime, keys=terms.keys)
-        sealed = outbox.seal(digits, keys=terms.keys)
-        facts |= {"code_id": code_id, "until": (clock.now() + lifetime).isoformat()}
-    else:
-        codes.issue_none(db, PURPOSE, address, lifetime=lifetime)
-    outbox.queue(db, kind, address, sealed=sealed, once_a_day=kind is Kind.NOT_LISTED, **facts)
-
-
-def _password_problem(password: str, address: str, terms: Terms) -> PasswordRefused | None:
-    typed = [address, address.partition("@")[0], *terms.service_words]
-    try:
-        passwords.check_new(password, least=terms.least, known_words=typed)
-    except PasswordRefused as refusal:
-        return refusal
-    return None
 
 
 def _open_account(
@@ -207,7 +116,7 @@ def _open_account(
         address=address,
         status=Status.ACTIVE.value,
         date_added=now,
-        expiry_date=now + LEGACY_TERM,
+        expiry_date=now + letters.ACCOUNT_TERM,
         password_hash=password_hash,
         verified_at=now,
     )

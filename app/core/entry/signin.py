@@ -13,7 +13,10 @@ from app import hashing
 from app.addresses import BadAddress, canonical
 from app.core import audit, throttle
 from app.core.audit import Event, Origin
+from app.core.entry import letters
+from app.core.entry.terms import Terms
 from app.core.errors import CannotSignIn, Refusal, TooManyTries
+from app.core.outbox import Kind
 from app.core.people import sessions, users
 from app.core.people.sessions import Lifetimes
 from app.models.people import User
@@ -37,14 +40,14 @@ def with_password(
     password: str,
     *,
     remember: bool,
-    rounds: int,
-    lifetimes: Lifetimes,
+    terms: Terms,
     origin: Origin,
 ) -> Entered:
     """Sign in by address and password.
 
     The try is counted and committed before the hash, for known and unknown addresses alike, and
-    the same work is done for both. Raises `CannotSignIn` or `TooManyTries`.
+    the same work is done for both. Who has no password that we can read is mailed a link to set
+    one. Raises `CannotSignIn` or `TooManyTries`.
     """
     address = _counted_form(email)
     try:
@@ -54,12 +57,14 @@ def with_password(
     found = users.find(db, address)
     user_id, stored = (found[0].id, found[0].password_hash) if found else (None, None)
     db.rollback()  # No transaction waits for bcrypt.
-    right = hashing.verify_password(password, stored, rounds=rounds)
+    right = hashing.verify_password(password, stored, rounds=terms.rounds)
     if user_id is None or stored is None or not right:
+        if user_id is not None and not hashing.is_readable(stored):
+            letters.send(db, Kind.SETUP, address, terms=terms)
         refuse(db, CannotSignIn(), "password", origin, address=address, why="wrong")
-    if hashing.needs_rehash(stored, rounds=rounds):
-        _renew_hash(db, user_id, stored, hashing.hash_password(password, rounds=rounds))
-    entered = admit(db, user_id, "password", origin, remember=remember, lifetimes=lifetimes)
+    if hashing.needs_rehash(stored, rounds=terms.rounds):
+        _renew_hash(db, user_id, stored, hashing.hash_password(password, rounds=terms.rounds))
+    entered = admit(db, user_id, "password", origin, remember=remember, lifetimes=terms.lifetimes)
     # Only who was let in starts anew: else the pause would tell that a password was right.
     throttle.clear(db, "password", address)
     return entered

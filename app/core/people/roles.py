@@ -20,6 +20,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit:read"
     OUTBOX_READ = "outbox:read"
     PEOPLE_READ = "people:read"
+    PEOPLE_WRITE = "people:write"
     PROGRAMS_READ = "programs:read"
     ROSTER_READ = "roster:read"
     ROSTER_WRITE = "roster:write"

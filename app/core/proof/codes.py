@@ -96,15 +96,20 @@ def use(db: Session, purpose: Purpose, address: str, code_id: int) -> None:
     """
     # One statement ends them all: two people with one code each would otherwise lock each
     # other's, and wait for ever.
+    if code_id not in end_all(db, purpose, address):
+        raise WrongCode
+
+
+def end_all(db: Session, purpose: Purpose, address: str) -> Sequence[int]:
+    """End every live code of `address`, which was proven, and forget its wrong tries; their ids."""
     ended = db.scalars(
         update(Code)
         .where(Code.purpose == purpose.value, Code.address == address, Code.used_at.is_(None))
         .values(used_at=clock.now())
         .returning(Code.id)
     ).all()
-    if code_id not in ended:
-        raise WrongCode
     throttle.clear(db, scope(purpose), address)
+    return ended
 
 
 def is_unused(db: Session, code_id: int) -> bool:

@@ -24,6 +24,8 @@ class Link(StrEnum):
 
     FIRST_ADMIN = "first-admin"
     REGISTRATION = "registration"
+    RESET = "reset"
+    SETUP = "setup"
 
 
 def mint(purpose: Link, facts: dict[str, Any], *, keys: Sequence[str]) -> str:

@@ -43,13 +43,15 @@ def check_new(password: str, *, least: int, known_words: Sequence[str]) -> str:
         raise PasswordRefused(N_("This password has a broken character in it."))
     password = unicodedata.normalize("NFC", password)
     if len(password) < least:
-        raise PasswordRefused(
-            N_("A password needs %(least)s characters; this one has %(length)s."),
-            least=least,
-            length=len(password),
-        )
+        raise too_short(password, least)
     _refuse_guessable(password, known_words)
     return password
+
+
+def too_short(password: str, least: int) -> PasswordRefused:
+    """The refusal of a password of fewer than `least` characters."""
+    words = N_("A password needs %(least)s characters; this one has %(length)s.")
+    return PasswordRefused(words, least=least, length=len(password))
 
 
 def _refuse_guessable(password: str, known_words: Sequence[str]) -> None:

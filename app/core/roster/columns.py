@@ -267,14 +267,17 @@ def _is_active(number: int, status: str, remarks: list[Remark]) -> bool:
     return word == "active"
 
 
-def _lo_root_ids(number: int, cell: str, remarks: list[Remark]) -> tuple[str, ...]:
-    """Split a cell at `;` and `,`; ids keep their order and come once.
+def split_ids(text: str) -> tuple[str, ...]:
+    """The LO Root IDs of a text, split at `;` and `,`, trimmed, in their order and once each."""
+    parts = (part.strip() for part in re.split("[;,]", text))
+    return tuple(dict.fromkeys(part for part in parts if part))
 
-    The text `nan` is what an earlier program wrote where there was no id.
-    """
-    parts = [part.strip() for part in re.split("[;,]", cell)]
-    ids = tuple(dict.fromkeys(part for part in parts if part and part != "nan"))
-    if not ids or "nan" in parts:
+
+def _lo_root_ids(number: int, cell: str, remarks: list[Remark]) -> tuple[str, ...]:
+    # The text `nan` is what an earlier program wrote where there was no id.
+    parts = split_ids(cell)
+    ids = tuple(part for part in parts if part != "nan")
+    if len(ids) < len(parts) or not ids:
         reason = N_("The LO Root ID is blank; the line grants none.")
         remarks.append(Remark(number, "lo_root_id", reason))
     return ids

@@ -6,6 +6,8 @@ what access reads. Both are written here, in one transaction, by statements over
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import (
     ColumnElement,
     Select,
@@ -53,6 +55,16 @@ def follow_list(db: Session, whose: ColumnElement[bool]) -> None:
     _hold_explained(db, people)
     off_list = select(User.id).where(whose, not_(users.on_list()))
     sessions.end_all_of(db, SignInSession.user_id.in_(off_list), "off_list")
+
+
+def grant(db: Session, user_id: int, lo_root_ids: Iterable[str], source: Source) -> None:
+    """Let somebody hold these LO Root IDs for a reason that is not the list's."""
+    wanted = {each.strip() for each in lo_root_ids if each.strip()}
+    now = clock.now()
+    for lo_root_id in sorted(wanted):
+        db.add(
+            Entitlement(user_id=user_id, lo_root_id=lo_root_id, source=source.value, granted_at=now)
+        )
 
 
 def _vouch(db: Session, whose: ColumnElement[bool]) -> None:

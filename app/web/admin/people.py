@@ -1,16 +1,34 @@
-"""The people who have an account, as a plain list."""
+"""The people who have an account: a plain list, and a page to add one."""
 
 from __future__ import annotations
 
-from flask import render_template, request, url_for
-from flask.typing import ResponseReturnValue
+from collections.abc import Sequence
+from typing import Any
 
-from app.core.errors import N_
+from flask import flash, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from werkzeug.exceptions import BadRequest
+from wtforms import EmailField, StringField
+from wtforms.validators import DataRequired, Length
+
+from app.addresses import BadAddress
+from app.core.entry import adding
+from app.core.errors import N_, AddressTaken
 from app.core.people import roles, users
 from app.core.people.roles import Permission
-from app.edge.db import db
+from app.core.roster.columns import split_ids
+from app.edge import identity
+from app.edge.db import commit, db
 from app.edge.guards import permitted, row_id
+from app.edge.ours import terms
+from app.edge.words import say
+from app.models.people import User
 from app.web.admin import bp
+
+NO_ADDRESS = _l("Enter an address like name@agency.example")
 
 PAGE = 50
 STATES = {
@@ -39,3 +57,70 @@ def people() -> ResponseReturnValue:
         states=STATES,
         next_url=url_for("admin.people", q=q or None, before=shown[-1].user.id) if more else None,
     )
+
+
+class PersonForm(FlaskForm):
+    """Whom to add."""
+
+    last_name = StringField(
+        _l("Last name"),
+        [DataRequired(_l("Enter the last name")), Length(max=200, message=_l("Enter a name"))],
+    )
+    email = EmailField(_l("Email"), [DataRequired(NO_ADDRESS)], id="person-email")
+    lo_root_ids = StringField(_l("LO Root IDs"))
+
+
+@bp.route("/people/add", methods=["GET", "POST"])
+@permitted(Permission.PEOPLE_WRITE)
+def people_add() -> ResponseReturnValue:
+    """Ask who is to be added, and mail them a link to set their password."""
+    form = PersonForm()
+    if form.validate_on_submit():
+        try:
+            ids = split_ids(form.lo_root_ids.data or "")
+            user = _add(form.last_name.data, form.email.data, ids)
+        except BadAddress:
+            form.email.errors = [NO_ADDRESS]
+        except AddressTaken as refusal:
+            form.email.errors = [say(refusal)]
+        else:
+            words = _("%(name)s was added, and a mail is on its way.", name=user.last_name)
+            flash(words, "success")
+            return redirect(url_for("admin.people"), 303)
+    return render_template("admin/people_add.html", form=form), 422 if form.errors else 200
+
+
+@bp.post("/add_user")
+@permitted(Permission.PEOPLE_WRITE)
+def people_add_by_program() -> ResponseReturnValue:
+    """The same for programs: JSON with `last_name`, `email` and `lo_root_ids`."""
+    body = request.get_json()
+    last_name, email, ids = _read(body)
+    try:
+        user = _add(last_name, email, ids)
+    except BadAddress as error:
+        return jsonify(success=False, error=str(error)), 400
+    except AddressTaken as refusal:
+        return jsonify(success=False, error=say(refusal)), refusal.status
+    return jsonify(success=True, user_id=user.id, mail="queued"), 201
+
+
+def _add(last_name: str, email: str, lo_root_ids: Sequence[str]) -> User:
+    admin = identity.user().id
+    user = adding.add_person(
+        db, last_name, email, lo_root_ids, by=admin, terms=terms(), origin=identity.origin()
+    )
+    commit()
+    return user
+
+
+def _read(body: Any) -> tuple[str, str, list[str]]:
+    if not isinstance(body, dict):
+        raise BadRequest
+    last_name, email = body.get("last_name"), body.get("email")
+    ids = body.get("lo_root_ids") or []
+    if not isinstance(last_name, str) or not last_name.strip() or not isinstance(email, str):
+        raise BadRequest
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        raise BadRequest
+    return last_name[:200], email, ids

@@ -16,7 +16,7 @@ from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import safe_next
 from app.edge.limits import DOOR, at_fixed_time, limiter
-from app.edge.ours import lifetimes, ours
+from app.edge.ours import terms
 from app.edge.refusals import headers_of
 from app.edge.words import say
 from app.web.signin import bp
@@ -51,8 +51,7 @@ def login() -> ResponseReturnValue:
                 form.email.data,
                 form.password.data,
                 remember=form.remember.data,
-                rounds=ours().settings.BCRYPT_LOG_ROUNDS,
-                lifetimes=lifetimes(),
+                terms=terms(),
                 origin=identity.origin(),
             )
         except (CannotSignIn, TooManyTries) as refusal:

@@ -1,0 +1,22 @@
+"""What the edge knows and the journeys need: keys, costs and lengths of life."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.core.people.sessions import Lifetimes
+
+
+@dataclass(frozen=True)
+class Terms:
+    """`rounds` is bcrypt's cost; `least` and `role_least` are characters of a password."""
+
+    keys: Sequence[str]
+    code_lifetime: timedelta
+    lifetimes: Lifetimes
+    rounds: int
+    least: int
+    role_least: int
+    service_words: Sequence[str]

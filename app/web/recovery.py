@@ -1,0 +1,212 @@
+"""A new password, or a first one: ask for the mail, then choose by its link or its code."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import EmailField, PasswordField, StringField
+from wtforms.validators import DataRequired, Length
+
+from app.addresses import BadAddress
+from app.core.entry import recovery
+from app.core.entry.choosing import NotBoth
+from app.core.entry.signin import Entered
+from app.core.errors import LinkDead
+from app.edge import identity
+from app.edge.db import commit, db
+from app.edge.limits import DOOR, at_fixed_time, limiter
+from app.edge.ours import terms
+from app.edge.refusals import headers_of
+from app.edge.words import say
+from app.models.access import Purpose
+
+bp = Blueprint("recovery", __name__)
+
+NO_ADDRESS = _l("Enter an address like name@agency.example")
+PAGES = {Purpose.RESET: "recovery.reset", Purpose.SETUP: "recovery.setup"}
+ASKING = {Purpose.RESET: "recovery.forgot", Purpose.SETUP: "recovery.first_time"}
+
+
+class AddressForm(FlaskForm):
+    """Whose password was forgotten."""
+
+    email = EmailField(_l("Email"), [DataRequired(NO_ADDRESS)], id="forgot-email")
+
+
+class FirstTimeForm(FlaskForm):
+    """Who was never here before but has an account."""
+
+    last_name = StringField(
+        _l("Last name"),
+        [DataRequired(_l("Enter your last name")), Length(max=200, message=_l("Enter a name"))],
+    )
+    email = EmailField(_l("Email"), [DataRequired(NO_ADDRESS)], id="first-time-email")
+
+
+class CodeForm(FlaskForm):
+    """The code from the mail, and the password to be."""
+
+    email = EmailField(_l("Email"), [DataRequired(NO_ADDRESS)], id="recovery-email")
+    code = StringField(_l("Code"), [DataRequired(_l("Enter the code from the mail"))])
+    password = PasswordField(
+        _l("New password"), [DataRequired(_l("Enter a password"))], id="new-password"
+    )
+
+
+class LinkForm(FlaskForm):
+    """The password to be, for who came by the mail's link."""
+
+    password = PasswordField(
+        _l("New password"), [DataRequired(_l("Enter a password"))], id="new-password"
+    )
+
+
+@bp.route("/forgot-password", methods=["GET", "POST"])
+@limiter.limit(DOOR, methods=["POST"])
+@at_fixed_time
+def forgot() -> ResponseReturnValue:
+    """Take an address; the answer is the same for everybody, the mail is not."""
+    form = AddressForm()
+    if form.validate_on_submit():
+        try:
+            recovery.ask_reset(db, form.email.data, terms=terms(), origin=identity.origin())
+        except BadAddress:
+            form.email.errors.append(NO_ADDRESS)
+        else:
+            return _asked(Purpose.RESET, form.email.data)
+    return render_template("recovery/forgot.html", form=form), 422 if form.errors else 200
+
+
+@bp.route("/first-time-password", methods=["GET", "POST"])
+@limiter.limit(DOOR, methods=["POST"])
+@at_fixed_time
+def first_time() -> ResponseReturnValue:
+    """Take a name and an address of somebody who has an account but no password."""
+    form = FirstTimeForm()
+    if form.validate_on_submit():
+        try:
+            recovery.ask_setup(
+                db,
+                form.last_name.data,
+                form.email.data,
+                terms=terms(),
+                origin=identity.origin(),
+            )
+        except BadAddress:
+            form.email.errors.append(NO_ADDRESS)
+        else:
+            return _asked(Purpose.SETUP, form.email.data)
+    return render_template("recovery/first_time.html", form=form), 422 if form.errors else 200
+
+
+@bp.route("/reset-password", methods=["GET", "POST"])
+@limiter.limit(DOOR, methods=["POST"])
+@at_fixed_time
+def reset() -> ResponseReturnValue:
+    """Take the code of a reset mail and a new password."""
+    return _by_code(Purpose.RESET)
+
+
+@bp.route("/setup-password", methods=["GET", "POST"])
+@limiter.limit(DOOR, methods=["POST"])
+@at_fixed_time
+def setup() -> ResponseReturnValue:
+    """Take the code of a set-up mail and a first password."""
+    return _by_code(Purpose.SETUP)
+
+
+@bp.route("/reset-password/<token>", methods=["GET", "POST"])
+@limiter.limit(DOOR, methods=["POST"])
+@at_fixed_time
+def reset_by_link(token: str) -> ResponseReturnValue:
+    """The button of a reset mail: only the POST uses it up."""
+    return _by_link(Purpose.RESET, token)
+
+
+@bp.route("/setup-password/<token>", methods=["GET", "POST"])
+@limiter.limit(DOOR, methods=["POST"])
+@at_fixed_time
+def setup_by_link(token: str) -> ResponseReturnValue:
+    """The button of a set-up or welcome mail: only the POST uses it up."""
+    return _by_link(Purpose.SETUP, token)
+
+
+def _asked(purpose: Purpose, email: str) -> ResponseReturnValue:
+    commit()
+    session["recovering"] = email.strip()[:254]
+    return redirect(url_for(PAGES[purpose]), 303)
+
+
+def _by_code(purpose: Purpose) -> ResponseReturnValue:
+    form = CodeForm()
+    carried = session.get("recovering")
+    form.email.data = form.email.data or carried
+    refusal = None
+    if form.validate_on_submit():
+        try:
+            entered = recovery.choose_by_code(
+                db,
+                purpose,
+                form.email.data,
+                form.code.data,
+                form.password.data,
+                terms=terms(),
+                origin=identity.origin(),
+            )
+        except BadAddress:
+            form.email.errors.append(NO_ADDRESS)
+        except NotBoth as problems:
+            refusal = problems
+        else:
+            return _welcome(entered)
+    return _show("recovery/by_code.html", form, purpose, refusal, carried=carried)
+
+
+def _by_link(purpose: Purpose, token: str) -> ResponseReturnValue:
+    form = LinkForm()
+    try:
+        user = recovery.read_link(db, purpose, token, terms=terms())
+        if form.validate_on_submit():
+            entered = recovery.choose_by_link(
+                db,
+                purpose,
+                token,
+                form.password.data,
+                terms=terms(),
+                origin=identity.origin(),
+            )
+            return _welcome(entered)
+    except NotBoth as refusal:
+        return _show("recovery/by_link.html", form, purpose, refusal, user=user)
+    except LinkDead as refusal:
+        again = url_for(ASKING[purpose])
+        return render_template("recovery/dead.html", words=say(refusal), again=again), 410
+    return _show("recovery/by_link.html", form, purpose, None, user=user)
+
+
+def _welcome(entered: Entered) -> ResponseReturnValue:
+    commit()
+    response = identity.enter(entered, url_for("programs.select"))
+    flash(_("Your password is set. All other devices were signed out."), "success")
+    return response
+
+
+def _show(
+    template: str, form: FlaskForm, purpose: Purpose, refusal: NotBoth | None, **facts: object
+) -> ResponseReturnValue:
+    for name, problem in (refusal.by_field if refusal else {}).items():
+        form[name].errors = [*form[name].errors, say(problem)]
+    page = render_template(
+        template,
+        form=form,
+        first=purpose is Purpose.SETUP,
+        action=request.path,
+        again=url_for(ASKING[purpose]),
+        password_floor=terms().least,
+        **facts,
+    )
+    status = refusal.status if refusal else 422 if form.errors else 200
+    return page, status, headers_of(refusal) if refusal else {}

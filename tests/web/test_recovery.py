@@ -1,0 +1,284 @@
+"""A new password, or a first one, through the pages."""
+
+import re
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import func, select, update
+
+from app.models.access import Code, FormerPassword, SignInSession
+from app.models.people import User
+from app.models.records import AuditEntry, OutgoingMessage
+
+ADA = "ada@learn.agency.example"
+NEW = "seven amber lanterns"
+
+
+def links(mails, address=ADA):
+    return mails.link(address)
+
+
+def test_forgot_leads_by_the_link_to_a_new_password_and_in(visitors, people, mails):
+    people.account(ADA)
+    visitor = visitors()
+    response = visitor.submit("/forgot-password", email=ADA)
+    assert (response.status_code, response.location) == (303, "/reset-password")
+    link = mails.link(ADA)
+    assert link.startswith("/reset-password/")
+    assert visitor.get(link).status_code == 200
+    done = visitor.submit(link, password=NEW)
+    assert (done.status_code, done.location) == (303, "/program_select")
+    assert visitors().sign_in(ADA, NEW).status_code == 303
+    assert visitors().sign_in(ADA).status_code == 401
+
+
+def test_forgot_leads_by_the_code_to_a_new_password(visitors, people, mails):
+    people.account(ADA)
+    visitor = visitors()
+    visitor.submit("/forgot-password", email=ADA)
+    code = mails.code(ADA)
+    assert visitor.submit("/reset-password", email=ADA, code=code, password=NEW).status_code == 303
+    assert visitors().sign_in(ADA, NEW).status_code == 303
+
+
+def test_a_code_works_in_another_browser_without_the_first_step(visitors, people, mails):
+    people.account(ADA)
+    visitors().submit("/forgot-password", email=ADA)
+    code = mails.code(ADA)
+    other = visitors()
+    assert other.submit("/reset-password", email=ADA, code=code, password=NEW).status_code == 303
+
+
+def test_first_time_leads_to_a_first_password(visitors, people, mails, db):
+    people.account(ADA, password=None)
+    visitor = visitors()
+    response = visitor.submit("/first-time-password", last_name="LOVELACE", email=ADA)
+    assert (response.status_code, response.location) == (303, "/setup-password")
+    link = mails.link(ADA)
+    assert link.startswith("/setup-password/")
+    assert "Lovelace" in visitor.get(link).text
+    assert visitor.submit(link, password=NEW).status_code == 303
+    assert db.scalar(select(User.verified_at)) is not None
+    assert visitors().get(link).status_code == 410
+
+
+@pytest.mark.parametrize("path", ["/forgot-password", "/first-time-password"])
+def test_the_answer_is_the_same_for_everybody(visitors, people, mails, db, path):
+    people.account("has@x.example")
+    people.account("none@x.example", password=None)
+    people.account("odd@x.example", password=None, password_hash="")
+    people.account("out@x.example", status="Inactive")
+    people.listed("Lovelace", "listed@x.example", "A1")
+    answers, rows = [], []
+    for email in ("has", "none", "odd", "out", "listed", "nobody"):
+        address = f"{email}@x.example"
+        before = _rows(db)
+        visitor = visitors()
+        response = visitor.submit(path, last_name="Lovelace", email=address)
+        page = visitor.follow(response).text.replace(address, "")
+        page = re.sub(r'(content|value)="[^"]{40,}"', "", page)
+        answers.append((response.status_code, response.location, page))
+        rows.append([new - old for new, old in zip(_rows(db), before, strict=True)])
+    assert all(each == answers[0] for each in answers)
+    assert all(each == [1, 1, 1] for each in rows), rows
+
+
+def test_the_mail_says_the_truth(visitors, people, mails):
+    people.account("has@x.example")
+    people.account("none@x.example", password=None)
+    people.listed("Byron", "listed@x.example", "A1")
+    subjects = {}
+    for email in ("has", "none", "listed", "nobody"):
+        visitors().submit("/forgot-password", email=f"{email}@x.example")
+        subjects[email] = str(mails.to(f"{email}@x.example")[-1]["Subject"])
+    assert subjects["has"] == "Choose a new Rollcall password"
+    assert subjects["none"] == "Set your Rollcall password"
+    assert "registration code" in subjects["listed"]
+    assert subjects["nobody"] == "There is no Rollcall account for this address"
+
+
+def test_another_name_at_first_time_is_said_in_the_mail_alone(visitors, people, mails):
+    people.account(ADA, password=None)
+    visitors().submit("/first-time-password", last_name="Wrong", email=ADA)
+    assert "not the one on the list" in mails.text(ADA)
+
+
+def test_signing_in_without_a_password_sends_the_set_up_mail(visitors, people, mails):
+    people.account(ADA, password=None)
+    assert visitors().sign_in(ADA).status_code == 401
+    assert str(mails.to(ADA)[-1]["Subject"]) == "Set your Rollcall password"
+
+
+def test_an_unreadable_hash_is_no_crash_and_sends_the_set_up_mail(visitors, people, mails):
+    people.account(ADA, password=None, password_hash="md5:what")
+    assert visitors().sign_in(ADA).status_code == 401
+    assert mails.link(ADA).startswith("/setup-password/")
+
+
+def test_registering_an_account_without_a_password_sends_the_set_up_mail(visitors, people, mails):
+    people.account(ADA, password=None)
+    visitors().submit("/register", last_name="Lovelace", email=ADA)
+    assert mails.link(ADA).startswith("/setup-password/")
+
+
+def test_a_new_password_ends_every_other_session_and_tells_the_owner(visitors, people, mails, db):
+    old = people.signed_in(ADA)
+    visitor = visitors()
+    visitor.submit("/forgot-password", email=ADA)
+    visitor.submit(mails.link(ADA), password=NEW)
+    assert old.get("/program_select").status_code == 302
+    assert visitor.get("/program_select").status_code == 200
+    reasons = db.scalars(select(SignInSession.end_reason).order_by(SignInSession.id)).all()
+    assert reasons == ["password_changed", None]
+    assert str(mails.to(ADA)[-1]["Subject"]) == "Your Rollcall password was changed"
+    assert db.scalar(select(AuditEntry.id).where(AuditEntry.event == "password:changed"))
+
+
+def test_a_used_reset_link_is_refused_with_a_way_to_a_new_one(visitors, people, mails):
+    people.account(ADA)
+    visitors().submit("/forgot-password", email=ADA)
+    link = mails.link(ADA)
+    assert visitors().submit(link, password=NEW).status_code == 303
+    second = visitors().get(link)
+    assert second.status_code == 410
+    assert "Send me a new one" in second.text
+
+
+def test_one_use_ends_every_link_and_code_of_the_same_state(visitors, people, mails):
+    people.account(ADA)
+    visitors().submit("/forgot-password", email=ADA)
+    first_link, first_code = mails.link(ADA), mails.code(ADA)
+    visitors().submit("/forgot-password", email=ADA)
+    assert visitors().submit(mails.link(ADA), password=NEW).status_code == 303
+    assert visitors().get(first_link).status_code == 410
+    late = visitors().submit("/reset-password", email=ADA, code=first_code, password=NEW + "!")
+    assert late.status_code == 400
+
+
+def test_twenty_uses_at_once_have_one_winner(visitors, people, mails, db):
+    people.account(ADA)
+    visitors().submit("/forgot-password", email=ADA)
+    link = mails.link(ADA)
+    statuses = []
+
+    def use(number):
+        visitor = visitors()
+        data = {"csrf_token": visitor.token(), "password": f"{NEW} {number}"}
+        statuses.append(visitor.client.post(link, data=data).status_code)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [303] + [410] * 19
+    live = select(func.count()).select_from(SignInSession).where(SignInSession.ended_at.is_(None))
+    assert db.scalar(live) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"address": "new@x.example", "email": "new@x.example"},
+        {"password_hash": "changed meanwhile"},
+        {"verified_at": datetime(2026, 1, 1, tzinfo=UTC)},
+        {"status": "Inactive"},
+    ],
+)
+def test_a_link_dies_when_the_account_changes(visitors, people, mails, db, change):
+    people.account(ADA)
+    visitors().submit("/forgot-password", email=ADA)
+    link = mails.link(ADA)
+    db.execute(update(User).values(**change))
+    db.commit()
+    assert visitors().get(link).status_code == 410
+    visitor = visitors()
+    data = {"csrf_token": visitor.token(), "password": NEW}
+    assert visitor.client.post(link, data=data).status_code == 410
+
+
+def test_a_set_up_link_opens_no_page_of_another_purpose(visitors, people, mails):
+    people.account(ADA, password=None)
+    visitors().submit("/first-time-password", last_name="Lovelace", email=ADA)
+    token = mails.link(ADA).rsplit("/", 1)[1]
+    for path in ("/reset-password/", "/register/password/", "/setup/admin/"):
+        assert visitors().get(path + token).status_code == 410
+
+
+@pytest.mark.parametrize(("path", "hours"), [("/forgot-password", 1), ("/first-time-password", 24)])
+def test_links_and_codes_last_as_long_as_they_say(visitors, people, mails, path, hours):
+    people.account(ADA, password=None if hours == 24 else "three green kettles")
+    visitors().submit(path, last_name="Lovelace", email=ADA)
+    link = mails.link(ADA)
+    start = datetime.now(UTC)
+    with time_machine.travel(start + timedelta(hours=hours, seconds=-5)):
+        assert visitors().get(link).status_code == 200
+    with time_machine.travel(start + timedelta(hours=hours, seconds=5)):
+        assert visitors().get(link).status_code == 410
+
+
+def test_the_last_five_passwords_are_not_taken_again(visitors, people, mails, db):
+    people.account(ADA, password="password number 0 of six")
+    for number in range(1, 7):
+        with time_machine.travel(datetime.now(UTC) + timedelta(hours=number)):
+            visitors().submit("/forgot-password", email=ADA)
+            link = mails.link(ADA)
+            for former in range(max(0, number - 5), number):
+                again = visitors().submit(link, password=f"password number {former} of six")
+                assert again.status_code == 422
+                assert "You used this password before" in again.text
+            fresh = f"password number {number} of six"
+            assert visitors().submit(link, password=fresh).status_code == 303
+    assert db.scalar(select(func.count()).select_from(FormerPassword)) == 4
+
+
+def test_a_refused_password_leaves_link_and_code_good(visitors, people, mails):
+    people.account(ADA)
+    visitors().submit("/forgot-password", email=ADA)
+    link, code = mails.link(ADA), mails.code(ADA)
+    for _ in range(6):
+        assert (
+            visitors().submit("/reset-password", email=ADA, code=code, password="short").status_code
+            == 422
+        )
+    assert visitors().submit(link, password="short").status_code == 422
+    assert visitors().submit(link, password=NEW).status_code == 303
+
+
+def test_who_has_a_role_needs_a_longer_password_and_learns_it_late(visitors, people, mails):
+    people.admin(ADA)
+    visitor = visitors()
+    visitor.submit("/forgot-password", email=ADA)
+    wrong = visitor.submit("/reset-password", email=ADA, code="000000", password="amber tea")
+    assert "12 characters" not in wrong.text
+    right = visitor.submit(mails.link(ADA), password="amber tea")
+    assert right.status_code == 422
+    assert "needs 12 characters" in right.text
+
+
+def test_a_suspended_person_is_mailed_the_truth_and_no_link(visitors, people, mails, db):
+    people.account(ADA, status="Inactive")
+    visitors().submit("/forgot-password", email=ADA)
+    assert str(mails.to(ADA)[-1]["Subject"]) == "Your Rollcall account is closed for now"
+
+
+def test_scanners_use_nothing_up(visitors, people, mails):
+    people.account(ADA)
+    visitors().submit("/forgot-password", email=ADA)
+    link = mails.link(ADA)
+    for _ in range(5):
+        scanner = visitors().client
+        assert scanner.get(link).status_code == 200
+        assert scanner.head(link).status_code == 200
+        scanner.options(link)
+    assert visitors().submit(link, password=NEW).status_code == 303
+
+
+def _rows(db):
+    db.rollback()
+    return [
+        db.scalar(select(func.count()).select_from(table))
+        for table in (Code, OutgoingMessage, AuditEntry)
+    ]
