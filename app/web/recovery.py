@@ -5,10 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, StringField
-from wtforms.validators import DataRequired, Length
 
 from app.addresses import BadAddress
 from app.core.entry import recovery
@@ -17,6 +14,7 @@ from app.core.entry.signin import Entered
 from app.core.errors import LinkDead
 from app.edge import identity
 from app.edge.db import commit, db
+from app.edge.fields import NO_ADDRESS, code_field, email_field, last_name_field, new_password_field
 from app.edge.limits import DOOR, at_fixed_time, limiter
 from app.edge.ours import terms
 from app.edge.refusals import headers_of
@@ -25,7 +23,6 @@ from app.models.access import Purpose
 
 bp = Blueprint("recovery", __name__)
 
-NO_ADDRESS = _l("Enter an address like name@agency.example")
 PAGES = {Purpose.RESET: "recovery.reset", Purpose.SETUP: "recovery.setup"}
 ASKING = {Purpose.RESET: "recovery.forgot", Purpose.SETUP: "recovery.first_time"}
 
@@ -33,35 +30,28 @@ ASKING = {Purpose.RESET: "recovery.forgot", Purpose.SETUP: "recovery.first_time"
 class AddressForm(FlaskForm):
     """Whose password was forgotten."""
 
-    email = EmailField(_l("Email"), [DataRequired(NO_ADDRESS)], id="forgot-email")
+    email = email_field("forgot-email")
 
 
 class FirstTimeForm(FlaskForm):
     """Who was never here before but has an account."""
 
-    last_name = StringField(
-        _l("Last name"),
-        [DataRequired(_l("Enter your last name")), Length(max=200, message=_l("Enter a name"))],
-    )
-    email = EmailField(_l("Email"), [DataRequired(NO_ADDRESS)], id="first-time-email")
+    last_name = last_name_field()
+    email = email_field("first-time-email")
 
 
 class CodeForm(FlaskForm):
     """The code from the mail, and the password to be."""
 
-    email = EmailField(_l("Email"), [DataRequired(NO_ADDRESS)], id="recovery-email")
-    code = StringField(_l("Code"), [DataRequired(_l("Enter the code from the mail"))])
-    password = PasswordField(
-        _l("New password"), [DataRequired(_l("Enter a password"))], id="new-password"
-    )
+    email = email_field("recovery-email")
+    code = code_field()
+    password = new_password_field()
 
 
 class LinkForm(FlaskForm):
     """The password to be, for who came by the mail's link."""
 
-    password = PasswordField(
-        _l("New password"), [DataRequired(_l("Enter a password"))], id="new-password"
-    )
+    password = new_password_field()
 
 
 @bp.route("/forgot-password", methods=["GET", "POST"])

@@ -7,10 +7,7 @@ from datetime import datetime, timedelta
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, StringField
-from wtforms.validators import DataRequired, Length
 
 from app.addresses import BadAddress
 from app.core import clock
@@ -19,6 +16,7 @@ from app.core.entry.choosing import NotBoth
 from app.core.entry.signin import Entered
 from app.edge import identity
 from app.edge.db import commit, db
+from app.edge.fields import NO_ADDRESS, code_field, email_field, last_name_field, new_password_field
 from app.edge.limits import DOOR, at_fixed_time, limiter
 from app.edge.ours import ours, terms
 from app.edge.refusals import headers_of
@@ -27,27 +25,21 @@ from app.edge.words import say
 bp = Blueprint("register", __name__)
 
 RESEND_AFTER = timedelta(seconds=30)
-NO_ADDRESS = _l("Enter an address like name@agency.example")
 
 
 class WhoForm(FlaskForm):
     """Step 1: who somebody says they are."""
 
-    last_name = StringField(
-        _l("Last name"),
-        [DataRequired(_l("Enter your last name")), Length(max=200, message=_l("Enter a name"))],
-    )
-    email = EmailField(_l("Email"), [DataRequired(NO_ADDRESS)], id="register-email")
+    last_name = last_name_field()
+    email = email_field("register-email")
 
 
 class ProofForm(FlaskForm):
     """Step 2: the code from the mail, and the password to be."""
 
-    email = EmailField(_l("Email"), [DataRequired(NO_ADDRESS)], id="register-email")
-    code = StringField(_l("Code"), [DataRequired(_l("Enter the code from the mail"))])
-    password = PasswordField(
-        _l("New password"), [DataRequired(_l("Enter a password"))], id="new-password"
-    )
+    email = email_field("register-email")
+    code = code_field()
+    password = new_password_field()
 
 
 @bp.route("/register", methods=["GET", "POST"])

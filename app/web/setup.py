@@ -7,34 +7,27 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, EmailField, PasswordField, StringField
-from wtforms.validators import DataRequired, Length
+from wtforms import BooleanField
 
 from app.addresses import BadAddress
 from app.core.entry import first_admin
 from app.core.errors import AddressTaken, PasswordRefused
 from app.edge import identity
 from app.edge.db import commit, db
+from app.edge.fields import NO_ADDRESS, email_field, last_name_field, new_password_field
 from app.edge.limits import DOOR, limiter
 from app.edge.ours import keys, ours, terms
 from app.edge.words import say
 
 bp = Blueprint("setup", __name__)
 
-NO_ADDRESS = _l("Enter an address like name@agency.example")
-
 
 class AdminForm(FlaskForm):
     """Who the first admin is."""
 
-    email = EmailField(_l("Email"), [DataRequired(NO_ADDRESS)], id="admin-email")
-    last_name = StringField(
-        _l("Last name"),
-        [DataRequired(_l("Enter your last name")), Length(max=200, message=_l("Enter a name"))],
-    )
-    password = PasswordField(
-        _l("New password"), [DataRequired(_l("Enter a password"))], id="new-password"
-    )
+    email = email_field("admin-email")
+    last_name = last_name_field()
+    password = new_password_field()
     test_mail = BooleanField(_l("Send me a test mail"))
 
 

@@ -11,8 +11,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from werkzeug.exceptions import BadRequest
-from wtforms import EmailField, StringField
-from wtforms.validators import DataRequired, Length
+from wtforms import StringField
 
 from app.addresses import BadAddress
 from app.core.entry import adding
@@ -22,13 +21,12 @@ from app.core.people.roles import Permission
 from app.core.roster.columns import split_ids
 from app.edge import identity
 from app.edge.db import commit, db
+from app.edge.fields import NO_ADDRESS, email_field, last_name_field
 from app.edge.guards import permitted, row_id
 from app.edge.ours import terms
 from app.edge.words import say
 from app.models.people import User
 from app.web.admin import bp
-
-NO_ADDRESS = _l("Enter an address like name@agency.example")
 
 PAGE = 50
 STATES = {
@@ -62,11 +60,8 @@ def people() -> ResponseReturnValue:
 class PersonForm(FlaskForm):
     """Whom to add."""
 
-    last_name = StringField(
-        _l("Last name"),
-        [DataRequired(_l("Enter the last name")), Length(max=200, message=_l("Enter a name"))],
-    )
-    email = EmailField(_l("Email"), [DataRequired(NO_ADDRESS)], id="person-email")
+    last_name = last_name_field(_l("Enter the last name"))
+    email = email_field("person-email")
     lo_root_ids = StringField(_l("LO Root IDs"))
 
 
