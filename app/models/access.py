@@ -39,6 +39,10 @@ class SignInSession(Base):
     end_reason: Mapped[str | None] = mapped_column(String(32))
     ip: Mapped[str | None] = mapped_column(String(45))
     user_agent: Mapped[str | None] = mapped_column(String(400))
+    device: Mapped[str | None] = mapped_column(String(32))
+    """The random name of the browser, as its device cookie carries it."""
+    proved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When this session's person last proved who they are: at sign-in, or when asked again."""
 
 
 class Code(Base):
@@ -79,3 +83,7 @@ class TryCount(Base):
     subject: Mapped[str] = mapped_column(String(254), primary_key=True)
     count: Mapped[int] = mapped_column(Integer)
     window_ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    open_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Before this moment no further try is taken: the wait grows with each one."""
+    in_a_row: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Tries since the last good one, over all windows."""

@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     select,
+    true,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -46,6 +47,7 @@ class User(UserMixin, Base):
     __table_args__ = (
         Index("ix_users_email", "email", unique=True),
         Index("ix_users_address", "address", unique=True),
+        Index("ix_users_shared_address", "shared_address"),
         # An id is never given out twice: chats name their owner by it without a foreign key.
         {"sqlite_autoincrement": True},
     )
@@ -59,7 +61,14 @@ class User(UserMixin, Base):
     expiry_date: Mapped[datetime | None] = mapped_column(UtcDateTime)
     password_hash: Mapped[str | None] = mapped_column(String(255))
     address: Mapped[str | None] = mapped_column(String(254))
-    """The canonical form of `email`; NULL where two legacy accounts share one."""
+    """The canonical form of `email`; NULL where two legacy accounts share one, and where `email`
+    is no address."""
+    shared_address: Mapped[str | None] = mapped_column(String(254))
+    """The canonical form that several legacy accounts share: each is found by the exact spelling
+    of its `email` alone, and nobody new gets the form. NULL for everybody else."""
+    enforced: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+    """Whether `status` and `expiry_date` keep this person out. False for a row that came with a
+    legacy database, which never enforced them, until the maintainer chose at `adopt`."""
     verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When a mailed code or link last proved that the mailbox is this person's."""
     from_roster: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import Boolean, Date, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base, UtcDateTime
@@ -32,6 +42,11 @@ class Program(Base):
     category: Mapped[str] = mapped_column(String(50), default="standard")
     system_prompt_role: Mapped[str | None] = mapped_column(Text)
     system_prompt_guidelines: Mapped[str | None] = mapped_column(Text)
+    disclaimer_text: Mapped[str | None] = mapped_column(Text)
+    """What a learner accepts before the first question; nothing where it is empty."""
+    disclaimer_required: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+    disclaimer_version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    """Grows when the text changes: an older acceptance no longer counts."""
 
     lo_root_ids: Mapped[list[ProgramLoRootId]] = relationship(
         cascade="all, delete-orphan", lazy="selectin", order_by="ProgramLoRootId.lo_root_id"
@@ -45,6 +60,23 @@ class ProgramLoRootId(Base):
 
     chatbot_id: Mapped[int] = mapped_column(ForeignKey("chatbot_contents.id"), primary_key=True)
     lo_root_id: Mapped[str] = mapped_column(String, primary_key=True)
+
+
+class DisclaimerAcceptance(Base):
+    """That somebody accepted a program's disclaimer, word by word, in the legacy table."""
+
+    __tablename__ = "disclaimer_acceptances"
+    __table_args__ = (Index("ix_disclaimer_acceptances_whose", "user_id", "chatbot_code"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    user_email: Mapped[str | None] = mapped_column(String)
+    user_last_name: Mapped[str | None] = mapped_column(String)
+    chatbot_code: Mapped[str | None] = mapped_column(String(50))
+    program_name: Mapped[str | None] = mapped_column(String(100))
+    accepted_version: Mapped[int] = mapped_column(Integer)
+    disclaimer_text_snapshot: Mapped[str] = mapped_column(Text)
+    accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class QuotaUse(Base):
