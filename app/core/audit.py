@@ -24,8 +24,12 @@ class Event(StrEnum):
     ACCOUNT_OPENED = "account:opened"
     ADMIN_APPOINTED = "account:admin_appointed"
     CHAT_CLEARED = "chat:cleared"
+    DATABASE_ADOPTED = "database:adopted"
     MAIL_FAILED = "mail:failed"
+    INTRUSION_REPORTED = "account:intrusion_reported"
     PASSWORD_CHANGED = "password:changed"  # noqa: S105 - an event
+    PAUSE_BEGAN = "sign_in:pause_began"
+    PAUSE_LIFTED = "sign_in:pause_lifted"
     RECOVERY_ASKED = "recovery:asked"
     REGISTRATION_ASKED = "registration:asked"
     REQUEST_REFUSED = "request:refused"
@@ -34,6 +38,7 @@ class Event(StrEnum):
     ROSTER_DISCARDED = "roster:discarded"
     ROSTER_REFUSED = "roster:refused"
     SESSION_ENDED = "session:ended"
+    SESSION_PROVED = "session:proved"
     SIGN_IN_ADMITTED = "sign_in:admitted"
     SIGN_IN_REFUSED = "sign_in:refused"
 
@@ -45,6 +50,8 @@ class Origin:
     ip: str | None = None
     user_agent: str | None = None
     reference: str | None = None
+    device: str | None = None
+    """The random name of the browser, which its device cookie carries."""
 
 
 NOWHERE = Origin()

@@ -36,6 +36,18 @@ class CannotSignIn(Refusal):
     words = N_("Invalid email or password. Check both, or choose a new password by mail.")
 
 
+class Busy(Refusal):
+    """Too many people whom nobody knows yet are signing in at once; nothing was looked up."""
+
+    code = "busy"
+    status = 503
+    words = N_("We are busy for a moment. Please press the button again.")
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__()
+        self.until = until
+
+
 class TooManyTries(Refusal):
     """A count reached its limit; known and unknown addresses count alike."""
 
@@ -46,6 +58,22 @@ class TooManyTries(Refusal):
     def __init__(self, until: datetime) -> None:
         super().__init__(time=until)
         self.until = until
+
+
+class ClosedForGood(TooManyTries):
+    """So many wrong tries in a row that this way is closed until something else is proven."""
+
+    words = N_("Too many wrong codes in a row. Use the button in our mail instead.")
+
+
+class TooManyPasswords(TooManyTries):
+    """Too many wrong passwords; the way by mail is open all the while."""
+
+    words = N_("Too many tries. Wait %(wait)s, or choose a new password by mail.")
+
+    def __init__(self, until: datetime, now: datetime) -> None:
+        super().__init__(until)
+        self.values["wait"] = until - now
 
 
 class TooManyCodes(TooManyTries):
@@ -138,6 +166,30 @@ class ProgramClosed(Refusal):
     code = "program_closed"
     status = 403
     words = N_("%(program)s is not open to your account. Ask %(contact)s which class opens it.")
+
+
+class NoProgram(Refusal):
+    """A question to no program: none was named, and none was opened before."""
+
+    code = "no_program"
+    status = 400
+    words = N_("Say which program.")
+
+
+class DisclaimerNotAccepted(Refusal):
+    """The program shows a text that must be accepted before the first question."""
+
+    code = "disclaimer_not_accepted"
+    status = 403
+    words = N_("%(program)s has a text that you accept before you ask. Open its page to read it.")
+
+
+class DisclaimerChanged(Refusal):
+    """What was accepted is not the text that the program shows now."""
+
+    code = "disclaimer_changed"
+    status = 409
+    words = N_("The text has changed since you opened this page. Please read it again.")
 
 
 class EmptyQuestion(Refusal):

@@ -18,16 +18,14 @@ from sqlalchemy import CursorResult, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core import clock, throttle
+from app.core.throttle import Limit
 from app.models.records import MessageState, OutgoingMessage
 
-MOST = 5
-"""Messages to one recipient within `MOST_WINDOW`, over all doors."""
+MOST = Limit(tries=5, window=timedelta(minutes=10))
+"""Messages to one recipient, over all doors."""
 
-MOST_WINDOW = timedelta(minutes=10)
-MOST_A_DAY = 40
-"""Messages to one recipient within a day, over all doors."""
-
-ONCE_A_DAY = timedelta(days=1)
+MOST_A_DAY = Limit(tries=40, window=timedelta(days=1))
+ONCE_A_DAY = Limit(tries=1, window=timedelta(days=1))
 CLAIM = timedelta(minutes=2)
 """How long one worker may take over a message before another tries."""
 
@@ -41,14 +39,17 @@ class Kind(StrEnum):
     ADMIN_TEST = "admin_test"
     HAVE_ACCOUNT = "have_account"
     NAME_DIFFERS = "name_differs"
+    NEW_DEVICE = "new_device"
     NO_ACCOUNT = "no_account"
     NOT_LISTED = "not_listed"
     OFF_LIST = "off_list"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of mail
+    PAUSED = "paused"
     REGISTRATION_CODE = "registration_code"
     RESET = "reset"
     SETUP = "setup"
     SHUT_OUT = "shut_out"
+    SPELLING = "spelling"
     WELCOME = "welcome"
 
 
@@ -61,20 +62,23 @@ def queue(
     locale: str | None = None,
     sealed: str | None = None,
     once_a_day: bool = False,
+    held: bool = False,
     **facts: Any,
 ) -> OutgoingMessage:
     """Write a message to `recipient`. Beyond the caps it is written all the same, as held.
 
-    So each door writes the same rows for everybody. `sealed` is a code from `seal()`.
+    So each door writes the same rows for everybody; `held` asks for that where nobody is to be
+    written to. `sealed` is a code from `seal()`.
     Raises `ValueError` for a recipient that could add a header.
     """
     if any(ord(character) < 32 for character in recipient):
         raise ValueError("a recipient with a control character")
-    allowed = throttle.take(db, "mail", recipient, limit=MOST, window=MOST_WINDOW)
-    allowed &= throttle.take(db, "mail:day", recipient, limit=MOST_A_DAY, window=ONCE_A_DAY)
+    allowed = throttle.take(db, "mail", recipient, MOST)
+    allowed &= throttle.take(db, "mail:day", recipient, MOST_A_DAY)
     if once_a_day:
         # The window is per kind: a note to a stranger goes out once, whichever door asked.
-        allowed &= throttle.take(db, f"mail:{kind}", recipient, limit=1, window=ONCE_A_DAY)
+        allowed &= throttle.take(db, f"mail:{kind}", recipient, ONCE_A_DAY)
+    allowed &= not held
     now = clock.now()
     message = OutgoingMessage(
         kind=kind.value,

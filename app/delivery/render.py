@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.config import Settings
 from app.core import outbox
+from app.core.errors import N_
 from app.core.outbox import Kind
 from app.core.proof import links, stamps
 from app.core.proof.links import Link
@@ -53,7 +54,22 @@ def _password_link(db: Session, message: OutgoingMessage, _digits: str, keys: Se
     return f"/{purpose}-password/" + links.mint(Link(purpose), facts, keys=keys)
 
 
+def _unpause_link(_db: Session, message: OutgoingMessage, _digits: str, keys: Sequence[str]) -> str:
+    facts = {"address": message.facts["counted_as"], "ends_at": message.facts["ends_at"]}
+    return "/lift-pause/" + links.mint(Link.UNPAUSE, facts, keys=keys)
+
+
+def _not_me_link(db: Session, message: OutgoingMessage, _digits: str, keys: Sequence[str]) -> str:
+    user = db.get(User, message.user_id) if message.user_id else None
+    if user is None:
+        raise ValueError("the account is gone")
+    facts = {"user": user.id, "stamp": stamps.stamp_of(user)}
+    return "/not-me/" + links.mint(Link.NOT_ME, facts, keys=keys)
+
+
 MINTS: dict[Kind, Callable[[Session, OutgoingMessage, str, Sequence[str]], str]] = {
+    Kind.NEW_DEVICE: _not_me_link,
+    Kind.PAUSED: _unpause_link,
     Kind.REGISTRATION_CODE: _registration_link,
     Kind.RESET: _password_link,
     Kind.SETUP: _password_link,
@@ -76,7 +92,7 @@ def render(db: Session, message: OutgoingMessage, settings: Settings) -> Mail:
         if code is None:
             raise ValueError("the code cannot be unsealed")
     mint = MINTS.get(Kind(message.kind))
-    if mint and code is None:
+    if mint and code is None and message.kind != Kind.NEW_DEVICE:
         raise ValueError("the code is gone")
     facts: dict[str, Any] = {
         **message.facts,
@@ -84,13 +100,15 @@ def render(db: Session, message: OutgoingMessage, settings: Settings) -> Mail:
         "recipient": message.recipient,
         "written_at": message.created_at,
         "home": settings.PUBLIC_URL,
+        "place": message.facts.get("ip") or N_("an unknown place"),
         "link": settings.PUBLIC_URL + mint(db, message, code or "", keys) if mint else None,
         "service": settings.SERVICE_NAME,
         "organisation": settings.ORGANISATION,
         "contact": settings.CONTACT_EMAIL or settings.CONTACT,
     }
-    if "until" in facts:
-        facts["until"] = datetime.fromisoformat(facts["until"])
+    for name in ("at", "ends_at", "until"):
+        if name in facts:
+            facts[name] = datetime.fromisoformat(facts[name])
     locale = message.locale or DEFAULT_LOCALE
     with force_locale(locale):
         subject = _part(message.kind, "subject.txt", facts)

@@ -7,9 +7,10 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from flask import current_app, request
+from flask import current_app, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
+from werkzeug.wrappers import Response
 
 from app.core.errors import NotAllowed
 from app.core.people.roles import Permission
@@ -48,6 +49,37 @@ def permitted(permission: Permission) -> Callable[[Callable[P, R]], Callable[P, 
         return guarded
 
     return guard
+
+
+def freshly_proven(view: Callable[P, R]) -> Callable[P, R | Response]:
+    """Let only people in who proved lately who they are; others do so now and come back.
+
+    A form comes back to the page that it stood on, where they press again.
+    """
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R | Response:
+        identity.user()
+        here = identity.presence()
+        if here is not None and here.proven_lately:
+            return view(*args, **kwargs)
+        if request.method in {"GET", "HEAD"}:
+            target, again = request.full_path.rstrip("?"), None
+        else:
+            target, again = _page_of_the_form(), "1"
+        return redirect(url_for("account.confirm", next=target, again=again), 303)
+
+    return guarded
+
+
+def _page_of_the_form() -> str:
+    # Our pages send their whole address within the site; elsewhere's pages count for nothing.
+    came_from = urlsplit(request.referrer or "")
+    if came_from.netloc == request.host:
+        page = f"{came_from.path}?{came_from.query}".rstrip("?")
+        if found := safe_next(page):
+            return found
+    return safe_next(request.path) or url_for("account.page")
 
 
 def row_id(name: str) -> int | None:

@@ -14,6 +14,7 @@ from app.core.entry.signin import Entered
 from app.core.errors import SignedOut
 from app.core.people import roles, sessions
 from app.core.people.sessions import Presence
+from app.edge import devices
 from app.edge.db import commit, db
 from app.edge.words import say
 from app.models.people import User
@@ -28,7 +29,12 @@ login_manager = LoginManager()
 def origin() -> Origin:
     """Where this request came from, by the hops that are configured and no others."""
     agent = request.user_agent.string or None
-    return Origin(ip=request.remote_addr, user_agent=agent, reference=g.get("reference"))
+    return Origin(
+        ip=request.remote_addr,
+        user_agent=agent,
+        reference=g.get("reference"),
+        device=devices.name(),
+    )
 
 
 def network() -> str:
@@ -106,7 +112,9 @@ def enter(entered: Entered, target: str) -> Response:
     if draft and draft["person"] == entered.user.id:
         session["draft"] = draft
     g.let_in = True
-    return redirect(target, 303)
+    response = redirect(target, 303)
+    devices.keep(response, entered.user.counted_as)
+    return response
 
 
 def leave(target: str) -> Response:

@@ -6,11 +6,12 @@ import math
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 from flask import g, request
 from flask_limiter import Limiter
 
+from app.core.proof import guesses
 from app.edge.db import db
 from app.edge.identity import network
 from app.edge.ours import ours
@@ -23,7 +24,27 @@ limiter = Limiter(key_func=network, headers_enabled=True)
 DOOR = "60 per minute"
 """Posts to one door from one network; an office shares one address."""
 
+PER_ADDRESS = "60 per 15 minutes"
+"""Posts to one door about one address, whichever networks they come from."""
+
 CHAT = "120 per minute"
+
+
+def typed_address() -> str:
+    """The address that this request is about, in its canonical form where it has one."""
+    return guesses.counted_form(request.form.get("email", ""))
+
+
+def door(view: Callable[P, R]) -> Callable[P, R]:
+    """Limit the posts to a door, per network and per address that they are about."""
+    per_network = limiter.limit(DOOR, methods=["POST"])
+    per_address = limiter.limit(
+        PER_ADDRESS,
+        key_func=typed_address,
+        methods=["POST"],
+        exempt_when=lambda: not request.form.get("email", "").strip(),
+    )
+    return cast(Callable[P, R], per_network(per_address(view)))
 
 
 def at_fixed_time(view: Callable[P, R]) -> Callable[P, R]:
@@ -39,7 +60,8 @@ def at_fixed_time(view: Callable[P, R]) -> Callable[P, R]:
         try:
             return view(*args, **kwargs)
         finally:
-            if request.method == "POST" and not g.get("let_in"):
+            # Who was turned away before anything was looked up learns nothing by the time.
+            if request.method == "POST" and not g.get("let_in") and not g.get("answer_at_once"):
                 db.rollback()
                 _wait_from(started)
 

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.config import Settings
 from app.core.entry.terms import Terms
 from app.core.learning.questions import Answer
+from app.core.people.places import Places
 from app.core.people.sessions import Lifetimes
+from app.edge.lanes import Lane, friends
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Ours:
     sessions: sessionmaker[Session]
     answer: Answer
     wake: Callable[[], object]
+    places: Places | None = None
 
 
 def ours() -> Ours:
@@ -47,8 +50,8 @@ def lifetimes() -> Lifetimes:
     )
 
 
-def terms() -> Terms:
-    """What opening or mending an account goes by."""
+def terms(lane: Lane = friends) -> Terms:
+    """What opening or mending an account goes by; its hashes are computed in `lane`."""
     settings = ours().settings
     return Terms(
         keys=keys(),
@@ -58,4 +61,5 @@ def terms() -> Terms:
         least=settings.PASSWORD_MIN_LENGTH,
         role_least=settings.ROLE_PASSWORD_MIN_LENGTH,
         service_words=[settings.SERVICE_NAME],
+        lane=lane,
     )

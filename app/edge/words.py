@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
-from flask_babel import format_date, format_datetime, gettext
+from flask_babel import format_date, format_datetime, format_timedelta, gettext
 
 from app.core.errors import Refusal
 from app.edge.ours import ours
@@ -16,6 +16,8 @@ def say(refusal: Refusal) -> str:
     for name, value in refusal.values.items():
         if isinstance(value, datetime):
             values[name] = format_datetime(value, "HH:mm 'UTC'")
+        elif isinstance(value, timedelta):
+            values[name] = format_timedelta(max(value, timedelta(seconds=1)), threshold=1)
         elif isinstance(value, date):
             values[name] = format_date(value)
         else:

@@ -17,6 +17,7 @@ class Purpose(StrEnum):
     REGISTRATION = "registration"
     RESET = "reset"
     SETUP = "setup"
+    UNPAUSE = "unpause"
 
 
 class SignInSession(Base):

@@ -75,6 +75,16 @@ class User(UserMixin, Base):
     """Whether a roster ever vouched for this account: only then can leaving the list close it."""
     locale: Mapped[str | None] = mapped_column(String(35))
 
+    @property
+    def mailbox(self) -> str:
+        """Where mail for this person goes, and what their codes are bound to."""
+        return self.address or self.email.strip()
+
+    @property
+    def counted_as(self) -> str:
+        """The canonical address under which tries to be this person are counted."""
+        return self.address or self.shared_address or self.email.strip()
+
     def set_password(self, password: str, *, rounds: int = 12) -> None:
         """Hash `password` at bcrypt cost `rounds` and keep the hash."""
         self.password_hash = hashing.hash_password(password, rounds=rounds)
@@ -89,7 +99,11 @@ class User(UserMixin, Base):
 
     @classmethod
     def get_by_email(cls, db: Session, email: str) -> User | None:
-        """The person with this address, in any spelling; None if there is none."""
+        """The person with this address, in any spelling; None if there is none.
+
+        Two legacy accounts that share one address are not found: `core.people.users.find` tells
+        them apart.
+        """
         try:
             address = canonical(email)
         except BadAddress:

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.web import admin, chat, health, mailbox, programs, recovery, register, setup, signin
-from app.web.admin import audit, outbox, people, roster
+from app.web import (
+    account,
+    admin,
+    alarm,
+    chat,
+    health,
+    mailbox,
+    programs,
+    recovery,
+    register,
+    setup,
+    signin,
+)
+from app.web.account import confirm, sessions
+from app.web.account import password as account_password
+from app.web.admin import audit, legacy, outbox, people, roster
 from app.web.admin import programs as admin_programs
 from app.web.signin import leaving, password
 
@@ -16,12 +30,26 @@ BLUEPRINTS = [
     signin.bp,
     register.bp,
     recovery.bp,
+    alarm.bp,
     setup.bp,
+    account.bp,
     admin.bp,
+    legacy.bp,
 ]
 """Every page of a live installation; the routes of a package stand in its modules."""
 
-ROUTES = [admin_programs, audit, leaving, outbox, password, people, roster]
+ROUTES = [
+    account_password,
+    admin_programs,
+    audit,
+    confirm,
+    leaving,
+    outbox,
+    password,
+    people,
+    roster,
+    sessions,
+]
 """Modules that add their routes to their package's blueprint when they are imported."""
 
 

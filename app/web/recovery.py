@@ -15,7 +15,7 @@ from app.core.errors import LinkDead
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.fields import NO_ADDRESS, code_field, email_field, last_name_field, new_password_field
-from app.edge.limits import DOOR, at_fixed_time, limiter
+from app.edge.limits import at_fixed_time, door
 from app.edge.ours import terms
 from app.edge.refusals import headers_of
 from app.edge.words import say
@@ -55,7 +55,7 @@ class LinkForm(FlaskForm):
 
 
 @bp.route("/forgot-password", methods=["GET", "POST"])
-@limiter.limit(DOOR, methods=["POST"])
+@door
 @at_fixed_time
 def forgot() -> ResponseReturnValue:
     """Take an address; the answer is the same for everybody, the mail is not."""
@@ -71,7 +71,7 @@ def forgot() -> ResponseReturnValue:
 
 
 @bp.route("/first-time-password", methods=["GET", "POST"])
-@limiter.limit(DOOR, methods=["POST"])
+@door
 @at_fixed_time
 def first_time() -> ResponseReturnValue:
     """Take a name and an address of somebody who has an account but no password."""
@@ -93,7 +93,7 @@ def first_time() -> ResponseReturnValue:
 
 
 @bp.route("/reset-password", methods=["GET", "POST"])
-@limiter.limit(DOOR, methods=["POST"])
+@door
 @at_fixed_time
 def reset() -> ResponseReturnValue:
     """Take the code of a reset mail and a new password."""
@@ -101,7 +101,7 @@ def reset() -> ResponseReturnValue:
 
 
 @bp.route("/setup-password", methods=["GET", "POST"])
-@limiter.limit(DOOR, methods=["POST"])
+@door
 @at_fixed_time
 def setup() -> ResponseReturnValue:
     """Take the code of a set-up mail and a first password."""
@@ -109,7 +109,7 @@ def setup() -> ResponseReturnValue:
 
 
 @bp.route("/reset-password/<token>", methods=["GET", "POST"])
-@limiter.limit(DOOR, methods=["POST"])
+@door
 @at_fixed_time
 def reset_by_link(token: str) -> ResponseReturnValue:
     """The button of a reset mail: only the POST uses it up."""
@@ -117,7 +117,7 @@ def reset_by_link(token: str) -> ResponseReturnValue:
 
 
 @bp.route("/setup-password/<token>", methods=["GET", "POST"])
-@limiter.limit(DOOR, methods=["POST"])
+@door
 @at_fixed_time
 def setup_by_link(token: str) -> ResponseReturnValue:
     """The button of a set-up or welcome mail: only the POST uses it up."""

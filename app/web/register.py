@@ -17,7 +17,7 @@ from app.core.entry.signin import Entered
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.fields import NO_ADDRESS, code_field, email_field, last_name_field, new_password_field
-from app.edge.limits import DOOR, at_fixed_time, limiter
+from app.edge.limits import at_fixed_time, door
 from app.edge.ours import ours, terms
 from app.edge.refusals import headers_of
 from app.edge.words import say
@@ -43,7 +43,7 @@ class ProofForm(FlaskForm):
 
 
 @bp.route("/register", methods=["GET", "POST"])
-@limiter.limit(DOOR, methods=["POST"])
+@door
 @at_fixed_time
 def begin() -> ResponseReturnValue:
     """Take a name and an address; the answer is the same for everybody, the mail is not."""
@@ -57,7 +57,7 @@ def begin() -> ResponseReturnValue:
 
 
 @bp.post("/register/resend")
-@limiter.limit(DOOR)
+@door
 @at_fixed_time
 def resend() -> ResponseReturnValue:
     """Send what step 1 sent, again."""
@@ -69,7 +69,7 @@ def resend() -> ResponseReturnValue:
 
 
 @bp.route("/register/password", methods=["GET", "POST"])
-@limiter.limit(DOOR, methods=["POST"])
+@door
 @at_fixed_time
 def finish() -> ResponseReturnValue:
     """Take the code and a password, open the account and sign in."""
@@ -97,7 +97,7 @@ def finish() -> ResponseReturnValue:
 
 
 @bp.route("/register/password/<token>", methods=["GET", "POST"])
-@limiter.limit(DOOR, methods=["POST"])
+@door
 @at_fixed_time
 def finish_by_link(token: str) -> ResponseReturnValue:
     """The button in the mail: step 2 with address and code filled in; the POST uses it up."""

@@ -15,7 +15,7 @@ from app.core.errors import AddressTaken, PasswordRefused
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.fields import NO_ADDRESS, email_field, last_name_field, new_password_field
-from app.edge.limits import DOOR, limiter
+from app.edge.limits import door
 from app.edge.ours import keys, ours, terms
 from app.edge.words import say
 
@@ -32,7 +32,7 @@ class AdminForm(FlaskForm):
 
 
 @bp.route("/setup/admin/<token>", methods=["GET", "POST"])
-@limiter.limit(DOOR, methods=["POST"])
+@door
 def admin(token: str) -> ResponseReturnValue:
     """Ask who the first admin is; only the POST uses the link up."""
     first_admin.check_link(db, token, keys=keys())

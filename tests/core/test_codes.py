@@ -40,7 +40,7 @@ def wrong(digits):
 
 
 def use_up_the_tries(db, digits, address=ADA):
-    for _ in range(codes.TRIES):
+    for _ in range(codes.LIMIT.tries):
         with pytest.raises(WrongCode):
             check(db, wrong(digits), address)
         db.commit()
@@ -183,7 +183,7 @@ def test_a_code_that_was_ended_by_wrong_tries_stays_dead_when_the_pause_is_over(
             check(db, wrong(digits))
         clock.shift(timedelta(minutes=14))
         _id, late = issue(db)
-        for _ in range(codes.TRIES - 1):
+        for _ in range(codes.LIMIT.tries - 1):
             with pytest.raises(WrongCode):
                 check(db, wrong(late))
         db.commit()
@@ -203,7 +203,7 @@ def test_wrong_tries_leave_the_mailed_button_alive(db):
 
 def test_a_good_use_forgets_the_wrong_tries(db):
     _id, digits = issue(db)
-    for _ in range(codes.TRIES - 1):
+    for _ in range(codes.LIMIT.tries - 1):
         with pytest.raises(WrongCode):
             check(db, wrong(digits))
     codes.use(db, Purpose.REGISTRATION, ADA, check(db, digits))

@@ -51,7 +51,7 @@ def test_a_message_is_gone_with_the_change_that_was_rolled_back(db):
 
 
 def test_what_was_rolled_back_takes_no_place_under_the_cap(db):
-    for _ in range(outbox.MOST):
+    for _ in range(outbox.MOST.tries):
         outbox.queue(db, Kind.HAVE_ACCOUNT, ADA)
         db.rollback()
     assert queue(db).state == MessageState.QUEUED
@@ -59,11 +59,11 @@ def test_what_was_rolled_back_takes_no_place_under_the_cap(db):
 
 def test_the_sixth_message_in_ten_minutes_is_held_and_never_sent(db):
     with time_machine.travel(START, tick=False) as clock:
-        for _ in range(outbox.MOST):
+        for _ in range(outbox.MOST.tries):
             assert queue(db).state == MessageState.QUEUED
         assert queue(db).state == MessageState.HELD
         assert queue(db, "grace@x.example").state == MessageState.QUEUED
-        clock.shift(outbox.MOST_WINDOW - timedelta(seconds=1))
+        clock.shift(outbox.MOST.window - timedelta(seconds=1))
         assert queue(db).state == MessageState.HELD
         clock.shift(timedelta(seconds=1))
         assert queue(db).state == MessageState.QUEUED
@@ -77,7 +77,7 @@ def test_the_sixth_message_in_ten_minutes_is_held_and_never_sent(db):
 def test_the_cap_is_over_all_kinds(db):
     kinds = [Kind.HAVE_ACCOUNT, Kind.NAME_DIFFERS, Kind.OFF_LIST] * 2
     written = [queue(db, kind=kind).state for kind in kinds]
-    assert written == ["queued"] * outbox.MOST + ["held"]
+    assert written == ["queued"] * outbox.MOST.tries + ["held"]
 
 
 def test_a_kind_that_goes_once_a_day_is_counted_by_kind_and_address(db):
@@ -134,7 +134,7 @@ def test_a_code_is_wiped_once_it_left_and_once_it_never_will(db):
 
 
 def test_a_held_message_keeps_no_code_for_it_never_leaves(db):
-    for _ in range(outbox.MOST):
+    for _ in range(outbox.MOST.tries):
         queue(db, sealed=outbox.seal("1", keys=KEYS))
     held = queue(db, sealed=outbox.seal("1", keys=KEYS))
     assert (held.state, held.sealed) == ("held", None)

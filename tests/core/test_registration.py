@@ -181,10 +181,10 @@ def test_a_mailbox_gets_five_mails_in_ten_minutes_and_no_more(people, begin, mai
     with time_machine.travel(DAY, tick=False) as clock:
         for _ in range(8):
             begin()
-        assert len(mails.to(ADA)) == outbox.MOST
-        clock.shift(outbox.MOST_WINDOW)
+        assert len(mails.to(ADA)) == outbox.MOST.tries
+        clock.shift(outbox.MOST.window)
         begin()
-        assert len(mails.to(ADA)) == outbox.MOST + 1
+        assert len(mails.to(ADA)) == outbox.MOST.tries + 1
     held = select(func.count()).where(OutgoingMessage.state == MessageState.HELD.value)
     assert db.scalar(held) == 3
 
@@ -200,7 +200,7 @@ def test_every_branch_writes_the_same_number_of_rows(people, begin, db):
         ("Nobody", "nobody@x.example"),
         ("Nobody", "nobody@x.example"),
     ]
-    asked += [("Lovelace", ADA)] * (outbox.MOST + 1)
+    asked += [("Lovelace", ADA)] * (outbox.MOST.tries + 1)
     for last_name, email in asked:
         before = [count(db, table) for table in ROWS]
         begin(last_name, email)
@@ -335,7 +335,7 @@ def test_the_button_works_after_five_wrong_codes(people, begin, finish, finish_b
     people.listed("Lovelace", ADA, "A1")
     begin()
     code = mails.code(ADA)
-    for _ in range(codes.TRIES):
+    for _ in range(codes.LIMIT.tries):
         with pytest.raises(NotBoth):
             finish(wrong(code))
     with pytest.raises(NotBoth) as refused:
@@ -379,7 +379,7 @@ def test_a_weak_password_does_not_use_the_code_up_nor_count_as_a_try(people, beg
     people.listed("Lovelace", ADA, "A1")
     begin()
     code = mails.code(ADA)
-    for _ in range(codes.TRIES + 2):
+    for _ in range(codes.LIMIT.tries + 2):
         with pytest.raises(NotBoth) as refused:
             finish(code, "password")
         assert problems(refused) == {"password": "password_refused"}
@@ -394,19 +394,19 @@ def test_wrong_codes_are_answered_and_counted_alike_for_known_and_unknown(
         people.listed("Lovelace", ADA, "A1")
     begin()
     said = []
-    for _ in range(codes.TRIES + 1):
+    for _ in range(codes.LIMIT.tries + 1):
         with pytest.raises(NotBoth) as refused:
             finish("000000")
         said.append(problems(refused)["code"])
-    assert said == ["wrong_code"] * codes.TRIES + ["too_many_tries"]
+    assert said == ["wrong_code"] * codes.LIMIT.tries + ["too_many_tries"]
     refusals = select(func.count()).where(AuditEntry.event == Event.SIGN_IN_REFUSED.value)
-    assert db.scalar(refusals) == codes.TRIES + 1
+    assert db.scalar(refusals) == codes.LIMIT.tries + 1
 
 
 def test_a_new_mail_resets_no_count(people, begin, finish, mails):
     people.listed("Lovelace", ADA, "A1")
     begin()
-    for _ in range(codes.TRIES):
+    for _ in range(codes.LIMIT.tries):
         with pytest.raises(NotBoth):
             finish(wrong(mails.code(ADA)))
     begin()
@@ -424,7 +424,7 @@ def test_a_code_that_ended_by_wrong_tries_stays_dead_after_the_pause(people, beg
         clock.shift(timedelta(minutes=14))
         begin()
         late = mails.code(ADA)
-        for _ in range(codes.TRIES - 1):
+        for _ in range(codes.LIMIT.tries - 1):
             with pytest.raises(NotBoth):
                 finish(wrong(late))
         clock.shift(timedelta(minutes=1))

@@ -11,9 +11,10 @@ from sqlalchemy import func, select, update
 from app.core.audit import Event, Origin
 from app.core.entry import signin
 from app.core.entry.terms import Terms
-from app.core.errors import CannotSignIn, Refusal, TooManyTries
+from app.core.errors import CannotSignIn, Refusal, TooManyPasswords
 from app.core.people import sessions
 from app.core.people.sessions import Lifetimes
+from app.core.proof import guesses
 from app.models.access import SignInSession
 from app.models.people import User
 from app.models.records import AuditEntry
@@ -49,6 +50,13 @@ def refusal_of(db, email=ADA, password=WORDS):
         sign_in(db, email, password)
     db.rollback()
     return type(refused.value), refused.value.code, refused.value.message
+
+
+def try_wrongly(db, clock, times=guesses.LIMIT.tries, email=ADA, password="wrong"):
+    """Refused `times` times, each after the wait that the last one brought."""
+    for _ in range(times):
+        assert refusal_of(db, email, password)[0] is CannotSignIn
+        clock.shift(timedelta(seconds=32))
 
 
 def visits(db):
@@ -189,18 +197,31 @@ def test_an_id_that_is_not_the_lists_lets_in_who_left_the_list(db, people):
 def test_after_ten_wrong_tries_the_right_password_is_refused_too(known, db, people):
     if known:
         people.account(ADA)
-    for _ in range(signin.PASSWORD_TRIES):
-        assert refusal_of(db, password="wrong")[0] is CannotSignIn
-    assert refusal_of(db)[0] is TooManyTries
+    with time_machine.travel(DAY, tick=False) as clock:
+        try_wrongly(db, clock)
+        assert refusal_of(db)[0] is TooManyPasswords
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
+def test_after_five_wrong_tries_each_next_one_has_to_wait_longer(known, db, people):
+    if known:
+        people.account(ADA)
+    with time_machine.travel(DAY, tick=False) as clock:
+        for _ in range(5):
+            assert refusal_of(db, password="wrong")[0] is CannotSignIn
+        for wait in (2, 4, 8, 16, 32):
+            clock.shift(timedelta(seconds=wait) - timedelta(milliseconds=10))
+            assert refusal_of(db)[0] is TooManyPasswords
+            clock.shift(timedelta(milliseconds=10))
+            assert refusal_of(db, password="wrong")[0] is CannotSignIn
 
 
 def test_the_pause_ends_by_itself(db, people):
     people.account(ADA)
     with time_machine.travel(DAY, tick=False) as clock:
-        for _ in range(signin.PASSWORD_TRIES):
-            refusal_of(db, password="wrong")
-        clock.shift(signin.PASSWORD_WINDOW - timedelta(seconds=1))
-        assert refusal_of(db)[0] is TooManyTries
+        try_wrongly(db, clock)
+        clock.move_to(DAY + guesses.WINDOW - timedelta(seconds=1))
+        assert refusal_of(db)[0] is TooManyPasswords
         clock.shift(timedelta(seconds=1))
         sign_in(db)
 
@@ -208,36 +229,38 @@ def test_the_pause_ends_by_itself(db, people):
 @pytest.mark.parametrize("state", SHUT_OUT.values(), ids=SHUT_OUT)
 def test_the_pause_does_not_tell_that_a_shut_out_persons_password_was_right(state, db, people):
     people.account(ADA, **state)
-    for _ in range(signin.PASSWORD_TRIES):
-        assert refusal_of(db)[0] is CannotSignIn
-    assert refusal_of(db)[0] is TooManyTries
+    with time_machine.travel(datetime.now(UTC), tick=False) as clock:
+        try_wrongly(db, clock, password=WORDS)
+        assert refusal_of(db)[0] is TooManyPasswords
 
 
 def test_spellings_buy_no_tries(db, people):
     people.account(ADA)
-    for number in range(signin.PASSWORD_TRIES):
-        refusal_of(db, " " * number + (ADA.upper() if number % 2 else ADA), "wrong")
-    assert refusal_of(db)[0] is TooManyTries
+    with time_machine.travel(DAY, tick=False) as clock:
+        for number in range(guesses.LIMIT.tries):
+            spelling = " " * number + (ADA.upper() if number % 2 else ADA)
+            try_wrongly(db, clock, 1, spelling)
+        assert refusal_of(db)[0] is TooManyPasswords
 
 
 def test_a_good_sign_in_gives_back_its_own_tries_and_nobody_elses(db, people):
     people.account(ADA)
     people.account("mallory@x.example", password="four blue teapots")
-    for _ in range(signin.PASSWORD_TRIES - 1):
-        refusal_of(db, password="wrong")
-    sign_in(db, "mallory@x.example", "four blue teapots")
-    refusal_of(db, password="wrong")
-    assert refusal_of(db)[0] is TooManyTries
-    for _ in range(signin.PASSWORD_TRIES + 2):
+    with time_machine.travel(DAY, tick=False) as clock:
+        try_wrongly(db, clock, guesses.LIMIT.tries - 1)
         sign_in(db, "mallory@x.example", "four blue teapots")
+        try_wrongly(db, clock, 1)
+        assert refusal_of(db)[0] is TooManyPasswords
+        for _ in range(guesses.LIMIT.tries + 2):
+            sign_in(db, "mallory@x.example", "four blue teapots")
 
 
 def test_what_is_no_address_is_counted_and_refused_like_one(db):
     odd = ["", "no address", "a@b", "x" * 5000, "\0@x.example", "\ud800@x.example", "İ" * 254]
-    for email in odd:
-        for _ in range(signin.PASSWORD_TRIES):
-            assert refusal_of(db, email)[0] is CannotSignIn
-        assert refusal_of(db, email)[0] is TooManyTries
+    with time_machine.travel(DAY, tick=False) as clock:
+        for email in odd:
+            try_wrongly(db, clock, email=email)
+            assert refusal_of(db, email)[0] is TooManyPasswords
 
 
 def test_what_can_be_no_password_is_a_wrong_one(db, people):

@@ -40,8 +40,9 @@ def made(app, settings, db, people):
         if kind in MINTS:
             sealed = outbox.seal("012345", keys=[settings.FLASK_SECRET_KEY])
             until = (WRITTEN + timedelta(minutes=15)).isoformat()
-            purpose = PURPOSES[kind].value
+            purpose = PURPOSES[kind].value if kind in PURPOSES else None
             facts = {"address": ADA, "code_id": 7, "until": until, "purpose": purpose}
+            facts |= {"counted_as": ADA, "ends_at": until, "at": until, "agent": "Firefox on Linux"}
         message = OutgoingMessage(
             id=1, kind=kind.value, recipient=ADA, facts=facts or {"address": ADA},
             sealed=columns.pop("sealed", sealed), created_at=WRITTEN,

@@ -63,7 +63,7 @@ def test_new_is_said_for_fourteen_days_and_never_of_the_founding_programs(ada, p
         assert not again.page(again.get("/program_select")).select(".program .tag")
 
 
-def test_choosing_a_program_grants_nothing(ada, people, db):
+def test_case_30_choosing_a_program_grants_nothing(ada, people, db):
     people.program("MI", ids=["A1", "B2"])
     assert ada.get("/set_program/mi").location == "/chat/MI"
     assert db.scalars(select(UserLoRootId.lo_root_id)).all() == ["A1"]
@@ -128,7 +128,9 @@ def test_a_closed_quota_answers_in_words_and_stores_nothing(ada, db):
     assert stored(db) == 3
 
 
-def test_fifty_parallel_questions_at_quota_three_leave_exactly_three(app, ada, visitors, db):
+def test_case_31_fifty_parallel_questions_at_quota_three_leave_exactly_three(
+    app, ada, visitors, db
+):
     token = ada.token("/program_select")
     cookie = ada.client.get_cookie("rollcall").value
     replies = []
@@ -167,7 +169,7 @@ def test_the_quota_is_of_a_person_a_program_and_a_utc_day(ada, people, db):
         assert later.ask("MI", "What?").json["remaining_questions"] == 0
 
 
-def test_clearing_hides_and_refunds_nothing(ada, db):
+def test_case_31_clearing_hides_and_refunds_nothing(ada, db):
     ada.ask("BCC", "What is an open question?")
     assert ada.submit("/chat/BCC", to="/chat/BCC/clear").status_code == 303
     page = ada.get("/chat/BCC").text
@@ -185,7 +187,7 @@ def test_clearing_by_json_wants_a_program(ada):
     assert (bad.status_code, bad.json["success"]) == (400, False)
 
 
-def test_deleting_chats_gives_no_question_back(ada, db):
+def test_case_31_deleting_chats_gives_no_question_back(ada, db):
     ada.ask("BCC", "What is an open question?")
     db.execute(delete(Exchange))
     db.commit()
@@ -193,7 +195,7 @@ def test_deleting_chats_gives_no_question_back(ada, db):
 
 
 @pytest.mark.parametrize("reason", ["timeout", "unreachable", "broken"])
-def test_a_failed_answer_is_not_counted_and_the_question_is_kept(app, ada, db, reason):
+def test_case_31_a_failed_answer_is_not_counted_and_the_question_is_kept(app, ada, db, reason):
     def fail(_question):
         yield "Half a"
         raise AnswerFailed(reason)
@@ -267,7 +269,7 @@ def test_a_body_that_is_no_json_is_415(ada):
     assert ada.client.post("/chat", data="{}", headers=headers).status_code == 415
 
 
-def test_signed_out_chat_is_401_json(visitor, people):
+def test_case_33_signed_out_chat_is_401_json(visitor, people):
     people.program()
     response = visitor.client.post(
         "/chat", json={"message": "x"}, headers={"X-CSRFToken": visitor.token()}
@@ -292,7 +294,7 @@ def test_a_session_that_ended_while_typing_gives_the_text_back(ada, visitors, pe
     assert ada.page(ada.get("/chat/BCC")).select_one("#message").text.strip() == "My long thought"
 
 
-def test_an_id_that_was_taken_away_closes_the_next_question(ada, db):
+def test_case_30_an_id_that_was_taken_away_closes_the_next_question(ada, db):
     assert ada.ask("BCC", "What?").status_code == 200
     db.execute(delete(UserLoRootId))
     db.execute(delete(Entitlement))
@@ -300,7 +302,7 @@ def test_an_id_that_was_taken_away_closes_the_next_question(ada, db):
     assert ada.ask("BCC", "What?").status_code == 403
 
 
-def test_the_newest_fifty_show_and_older_ones_come_in_pages(ada, db):
+def test_case_33_the_newest_fifty_show_and_older_ones_come_in_pages(ada, db):
     user_id = 1
     for number in range(120):
         at = None if number == 60 else datetime.now(UTC)
@@ -318,7 +320,7 @@ def test_the_newest_fifty_show_and_older_ones_come_in_pages(ada, db):
     assert (len(last["messages"]), last["has_more"]) == (20, False)
 
 
-def test_old_spellings_of_a_program_are_one_conversation(people, db):
+def test_case_8_old_spellings_of_a_program_are_one_conversation(people, db):
     people.program("SAFETY")
     ada = people.signed_in(ADA)
     for code in ("Safety", "SAFETY", "S&R"):
@@ -335,13 +337,26 @@ def test_nobody_sees_the_words_of_another(ada, people):
     assert "very private" not in other.get("/chat/BCC").text
 
 
-def test_an_intro_keeps_stray_braces_and_escapes_markup(people):
+def test_case_32_an_intro_keeps_stray_braces_and_escapes_markup(people):
     people.program(
         "X", intro_message="{program} {quota} {odd} } <b>bold</b>", name="N & M", quota=7
     )
     ada = people.signed_in(ADA)
     intro = ada.page(ada.get("/chat/X")).select_one(".intro")
     assert intro.text == "N & M 7 {odd} } <b>bold</b>"
+
+
+def test_case_32_two_people_with_one_question_get_answers_of_their_own(app, ada, people):
+    made = []
+
+    def count(question):
+        made.append(question.text)
+        yield f"Answer {len(made)}"
+
+    answers(app, count)
+    other = people.signed_in("b@x.example", ids=["A1"])
+    replies = [each.ask("BCC", "What is an open question?").json for each in (ada, other)]
+    assert [each["reply"] for each in replies] == ["Answer 1", "Answer 2"]
 
 
 def test_markup_in_questions_and_answers_is_inert(app, people):

@@ -9,6 +9,7 @@ from app.database import Base
 
 ADA = "ada@learn.agency.example"
 LINKS = {"token": "x" * 60, "code": "BCC", "import_id": 1, "message_id": 1, "filename": "app.css"}
+LINKS |= {"user_id": 1}
 
 
 def _paths(app, method):
@@ -63,7 +64,7 @@ def test_link_pages_send_no_referrer_and_are_not_indexed(visitor, people):
     assert response.headers["X-Robots-Tag"] == "noindex"
 
 
-def test_every_post_without_a_token_is_refused(app, people, visitors):
+def test_case_25_every_post_without_a_token_is_refused(app, people, visitors):
     admin = people.admin()
     for rule, path in _paths(app, "POST"):
         for visitor in (visitors(), admin):
@@ -173,7 +174,7 @@ def test_nobody_without_a_role_gets_into_the_admin_area(app, people, visitors):
                 assert answer.location.startswith("/login")
 
 
-def test_no_get_changes_anything(app, people, db):
+def test_case_25_no_get_changes_anything(app, people, db):
     admin = people.admin()
     people.program()
     before = _everything(db)

@@ -224,7 +224,7 @@ def test_a_malformed_field_is_named_and_nothing_is_sent(visitor, mails, last_nam
     assert mails.count() == 0
 
 
-def test_a_forged_host_changes_no_link_in_mail(visitor, listed, mails):
+def test_case_24_a_forged_host_changes_no_link_in_mail(visitor, listed, mails):
     token = visitor.token("/register")
     response = visitor.client.post(
         "/register",

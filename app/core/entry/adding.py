@@ -14,6 +14,7 @@ from app.core.entry import letters
 from app.core.entry.terms import Terms
 from app.core.errors import AddressTaken
 from app.core.outbox import Kind
+from app.core.people import users
 from app.core.roster import entitlements
 from app.models.people import Source, Status, User
 
@@ -34,6 +35,8 @@ def add_person(
     """
     now = clock.now()
     address = canonical(email)
+    if users.is_shared(db, address):
+        raise AddressTaken
     user = User(
         last_name=last_name.strip(),
         email=email.strip(),

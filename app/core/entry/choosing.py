@@ -39,18 +39,20 @@ def prove(
     code: str,
     password: str,
     *,
+    counted_as: str | None = None,
     send_again: Callable[[], None],
     terms: Terms,
     origin: Origin,
 ) -> int:
     """The id of the code that fits, if the password may be taken too; neither is used up.
 
+    `address` is what the code is bound to, `counted_as` its canonical form where they differ.
     `send_again` mails a fresh code to who typed one that just ran out. Raises `NotBoth`.
     """
     method = purpose.value
     unfit = password_problem(password, address, terms)
     try:
-        code_id = codes.check(db, purpose, address, code, keys=terms.keys)
+        code_id = codes.check(db, purpose, address, code, counted_as=counted_as, keys=terms.keys)
     except codes.RanOut:
         # Only who has the mail can know the digits, so a new mail tells nothing to a stranger.
         send_again()
@@ -59,7 +61,7 @@ def prove(
     except Refusal as wrong:
         signin.refuse(db, NotBoth(wrong, unfit), method, origin, address=address, why=wrong.code)
     if unfit is not None:
-        refuse_password(db, purpose, address, unfit, origin)
+        refuse_password(db, purpose, counted_as or address, unfit, origin)
     return code_id
 
 

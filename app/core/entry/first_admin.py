@@ -18,7 +18,7 @@ from app.core.entry.signin import Entered
 from app.core.entry.terms import Terms
 from app.core.errors import N_, AddressTaken, LinkDead, Refusal
 from app.core.outbox import Kind
-from app.core.people import roles
+from app.core.people import roles, users
 from app.core.proof import links, passwords
 from app.core.proof.links import Link
 from app.models.people import Status, User
@@ -70,7 +70,10 @@ def enter(
     typed = [last_name, address, address.partition("@")[0], *terms.service_words]
     password = passwords.check_new(password, least=terms.role_least, known_words=typed)
     db.rollback()  # No transaction waits for bcrypt.
-    password_hash = hashing.hash_password(password, rounds=terms.rounds)
+    with terms.lane():
+        password_hash = hashing.hash_password(password, rounds=terms.rounds)
+    if users.is_shared(db, address):
+        raise AddressTaken
     user = User(
         last_name=last_name.strip(),
         email=email.strip(),

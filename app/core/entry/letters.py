@@ -6,12 +6,14 @@ its work; a mail beyond the caps is written too, as held.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.addresses import canonical
 from app.core import clock, outbox
 from app.core.entry.terms import Terms
 from app.core.outbox import Kind
@@ -27,8 +29,10 @@ ACCOUNT_TERM = timedelta(days=730)
 
 RESET_LIFETIME = timedelta(hours=1)
 SETUP_LIFETIME = timedelta(hours=24)
-ONCE_A_DAY = {Kind.NO_ACCOUNT, Kind.NOT_LISTED}
+UNPAUSE_LIFETIME = timedelta(hours=1)
+ONCE_A_DAY = {Kind.NO_ACCOUNT, Kind.NOT_LISTED, Kind.SPELLING}
 PURPOSES = {
+    Kind.PAUSED: Purpose.UNPAUSE,
     Kind.REGISTRATION_CODE: Purpose.REGISTRATION,
     Kind.RESET: Purpose.RESET,
     Kind.SETUP: Purpose.SETUP,
@@ -37,23 +41,23 @@ PURPOSES = {
 """The kinds that carry a code, and what it is for."""
 
 
-def to_register(db: Session, address: str, last_name: str | None) -> Kind:
+def to_register(db: Session, email: str, last_name: str | None) -> Kind:
     """The answer to who wants to register; None as `last_name` asks for no name."""
-    found, names = _known(db, address)
-    if found is None:
-        return _on_list(names, last_name, Kind.NOT_LISTED)
-    user, listed = found
+    known = _known(db, email)
+    if known.person is None:
+        return _on_list(known, last_name, Kind.NOT_LISTED)
+    user, listed = known.person
     if users.shut_out_reason(user, listed=listed) is not None:
         return Kind.SHUT_OUT
     return Kind.HAVE_ACCOUNT if user.has_password() else Kind.SETUP
 
 
-def to_recover(db: Session, address: str, last_name: str | None) -> Kind:
+def to_recover(db: Session, email: str, last_name: str | None) -> Kind:
     """The answer to who forgot a password or never had one; None asks for no name."""
-    found, names = _known(db, address)
-    if found is None:
-        return _on_list(names, last_name, Kind.NO_ACCOUNT)
-    user, listed = found
+    known = _known(db, email)
+    if known.person is None:
+        return _on_list(known, last_name, Kind.NO_ACCOUNT)
+    user, listed = known.person
     if users.shut_out_reason(user, listed=listed) is not None:
         return Kind.SHUT_OUT
     if last_name is not None and surname_key(last_name) != surname_key(user.last_name):
@@ -61,51 +65,73 @@ def to_recover(db: Session, address: str, last_name: str | None) -> Kind:
     return Kind.RESET if user.has_password() else Kind.SETUP
 
 
-def send(db: Session, kind: Kind, address: str, *, terms: Terms, **facts: Any) -> None:
-    """Write the mail of this kind to `address`, with its code where it carries one."""
+def send(
+    db: Session, kind: Kind, email: str, *, terms: Terms, held: bool = False, **facts: Any
+) -> None:
+    """Write the mail of this kind to whom `email` names, with its code where it carries one.
+
+    `held` writes the same rows and sends nothing.
+    """
     purpose = PURPOSES.get(kind)
     lifetime = lifetime_of(purpose or Purpose.REGISTRATION, terms)
-    user = users.find(db, address)
+    address = canonical(email)
+    found = users.find(db, address, email)
+    user = found[0] if found else None
+    mailbox = user.mailbox if user else address
     sealed = None
-    facts |= {"address": address}
-    if purpose is None:
-        codes.issue_none(db, Purpose.REGISTRATION, address, lifetime=lifetime)
+    facts |= {"address": mailbox}
+    if purpose is None or held:
+        codes.issue_none(db, purpose or Purpose.REGISTRATION, mailbox, lifetime=lifetime)
     else:
-        code_id, digits = codes.issue(db, purpose, address, lifetime=lifetime, keys=terms.keys)
+        code_id, digits = codes.issue(db, purpose, mailbox, lifetime=lifetime, keys=terms.keys)
         sealed = outbox.seal(digits, keys=terms.keys)
         until = clock.now() + lifetime
         facts |= {"code_id": code_id, "purpose": purpose.value, "until": until.isoformat()}
     outbox.queue(
         db,
         kind,
-        address,
-        user_id=user[0].id if user else None,
-        locale=user[0].locale if user else None,
+        mailbox,
+        user_id=user.id if user else None,
+        locale=user.locale if user else None,
         sealed=sealed,
         once_a_day=kind in ONCE_A_DAY,
+        held=held,
         **facts,
     )
 
 
 def lifetime_of(purpose: Purpose, terms: Terms) -> timedelta:
     """How long links and codes of this purpose work."""
-    fixed = {Purpose.RESET: RESET_LIFETIME, Purpose.SETUP: SETUP_LIFETIME}
+    fixed = {
+        Purpose.RESET: RESET_LIFETIME,
+        Purpose.SETUP: SETUP_LIFETIME,
+        Purpose.UNPAUSE: UNPAUSE_LIFETIME,
+    }
     return fixed.get(purpose, terms.code_lifetime)
 
 
-def _known(db: Session, address: str) -> tuple[tuple[User, bool] | None, set[str]]:
-    # Both questions are always asked, so that every address costs the same queries.
-    found = users.find(db, address)
+@dataclass(frozen=True)
+class _Known:
+    person: tuple[User, bool] | None
+    shared: bool
+    names: set[str]
+
+
+def _known(db: Session, email: str) -> _Known:
+    # All questions are always asked, so that every address costs the same queries.
+    address = canonical(email)
     names = db.scalars(
         select(RosterLine.surname_key)
         .where(RosterLine.address == address, RosterLine.active.is_(True))
         .distinct()
     )
-    return found, set(names)
+    return _Known(users.find(db, address, email), users.is_shared(db, address), set(names))
 
 
-def _on_list(names: set[str], last_name: str | None, unknown: Kind) -> Kind:
-    if not names:
+def _on_list(known: _Known, last_name: str | None, unknown: Kind) -> Kind:
+    if known.shared:
+        return Kind.SPELLING
+    if not known.names:
         return unknown
-    fits = last_name is None or surname_key(last_name) in names
+    fits = last_name is None or surname_key(last_name) in known.names
     return Kind.REGISTRATION_CODE if fits else Kind.NAME_DIFFERS

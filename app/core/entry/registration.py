@@ -20,6 +20,7 @@ from app.core.entry.choosing import NotBoth
 from app.core.entry.signin import Entered
 from app.core.entry.terms import Terms
 from app.core.errors import LinkDead, NoLongerListed, WrongCode
+from app.core.people import users
 from app.core.proof import codes, links
 from app.core.proof.links import Link
 from app.core.roster import entitlements
@@ -37,8 +38,8 @@ def begin(db: Session, last_name: str, email: str, *, terms: Terms, origin: Orig
     Raises `BadAddress` for what is no address at all.
     """
     address = canonical(email)
-    kind = letters.to_register(db, address, last_name)
-    letters.send(db, kind, address, terms=terms)
+    kind = letters.to_register(db, email, last_name)
+    letters.send(db, kind, email, terms=terms)
     audit.record(db, Event.REGISTRATION_ASKED, origin, address=address, answer=kind.value)
     return address
 
@@ -54,7 +55,7 @@ def finish(
     address = canonical(email)
 
     def send_again() -> None:
-        letters.send(db, letters.to_register(db, address, None), address, terms=terms)
+        letters.send(db, letters.to_register(db, email, None), email, terms=terms)
 
     code_id = choosing.prove(
         db, PURPOSE, address, code, password, send_again=send_again, terms=terms, origin=origin
@@ -97,7 +98,8 @@ def _open_account(
     db: Session, address: str, code_id: int, password: str, terms: Terms, origin: Origin
 ) -> Entered:
     db.rollback()  # No transaction waits for bcrypt.
-    password_hash = hashing.hash_password(password, rounds=terms.rounds)
+    with terms.lane():
+        password_hash = hashing.hash_password(password, rounds=terms.rounds)
     codes.use(db, PURPOSE, address, code_id)
     # An import at work is waited for, so that nobody comes in by the line that it takes away.
     entitlements.hold_list(db)
@@ -109,6 +111,8 @@ def _open_account(
     ).first()
     if line is None:
         raise NoLongerListed
+    if users.is_shared(db, address):
+        raise LinkDead
     now = clock.now()
     user = User(
         last_name=line.last_name,

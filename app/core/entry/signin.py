@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, NoReturn
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app import hashing
-from app.addresses import BadAddress, canonical
-from app.core import audit, throttle
+from app.core import audit, clock, outbox
 from app.core.audit import Event, Origin
-from app.core.entry import letters
+from app.core.entry import letters, pausing
 from app.core.entry.terms import Terms
 from app.core.errors import CannotSignIn, Refusal, TooManyTries
 from app.core.outbox import Kind
-from app.core.people import sessions, users
+from app.core.people import agents, sessions, users
 from app.core.people.sessions import Lifetimes
+from app.core.proof import guesses
+from app.core.proof.guesses import Guess
 from app.models.people import User
 
-PASSWORD_TRIES = 10
-PASSWORD_WINDOW = timedelta(minutes=15)
+MAILBOX_METHODS = {"registration", "reset", "setup", "first_admin"}
+"""Ways in that begin in the mailbox, or at the console: a mail about them would be no news."""
 
 
 @dataclass(frozen=True)
@@ -40,34 +40,59 @@ def with_password(
     password: str,
     *,
     remember: bool,
+    known: bool = False,
     terms: Terms,
     origin: Origin,
 ) -> Entered:
-    """Sign in by address and password.
+    """Sign in by address and password; `known` where this browser came in with it before.
 
-    The try is counted and committed before the hash, for known and unknown addresses alike, and
+    First the lane is asked, which may raise `Busy`: then nothing was looked up or counted. The
+    try is counted and committed before the hash, for known and unknown addresses alike, and
     the same work is done for both. Who has no password that we can read is mailed a link to set
-    one. Raises `CannotSignIn` or `TooManyTries`.
+    one. Raises `CannotSignIn` or `TooManyPasswords`.
     """
-    address = _counted_form(email)
-    try:
-        throttle.count(db, "password", address, limit=PASSWORD_TRIES, window=PASSWORD_WINDOW)
-    except TooManyTries as refusal:
-        refuse(db, refusal, "password", origin, address=address)
-    found = users.find(db, address)
-    user_id, stored = (found[0].id, found[0].password_hash) if found else (None, None)
-    db.rollback()  # No transaction waits for bcrypt.
-    right = hashing.verify_password(password, stored, rounds=terms.rounds)
+    address = guesses.counted_form(email)
+    with terms.lane():
+        guess = _count(db, address, "password", origin, known=known)
+        found = users.find(db, address, email)
+        user_id, stored = (found[0].id, found[0].password_hash) if found else (None, None)
+        db.rollback()  # No transaction waits for bcrypt.
+        right = hashing.verify_password(password, stored, rounds=terms.rounds)
+        fresh = None
+        if right and stored is not None and hashing.needs_rehash(stored, rounds=terms.rounds):
+            fresh = hashing.hash_password(password, rounds=terms.rounds)
     if user_id is None or stored is None or not right:
         if user_id is not None and not hashing.is_readable(stored):
-            letters.send(db, Kind.SETUP, address, terms=terms)
+            letters.send(db, Kind.SETUP, email, terms=terms)
+        elif guess.is_last:
+            pausing.begin(db, address, email, terms=terms, origin=origin)
         refuse(db, CannotSignIn(), "password", origin, address=address, why="wrong")
-    if hashing.needs_rehash(stored, rounds=terms.rounds):
-        _renew_hash(db, user_id, stored, hashing.hash_password(password, rounds=terms.rounds))
+    if fresh is not None:
+        _renew_hash(db, user_id, stored, fresh)
     entered = admit(db, user_id, "password", origin, remember=remember, lifetimes=terms.lifetimes)
     # Only who was let in starts anew: else the pause would tell that a password was right.
-    throttle.clear(db, "password", address)
+    guesses.forgive(db, guess)
     return entered
+
+
+def check_password(
+    db: Session, user: User, password: str, *, known: bool = False, terms: Terms, origin: Origin
+) -> None:
+    """Ask somebody who is signed in for their password again; it counts as a try to sign in.
+
+    Raises `Busy`, `CannotSignIn` or `TooManyPasswords`.
+    """
+    user_id, address, email = user.id, user.counted_as, user.email
+    with terms.lane():
+        guess = _count(db, address, "confirm", origin, known=known)
+        stored = db.scalar(select(User.password_hash).where(User.id == user_id))
+        db.rollback()  # No transaction waits for bcrypt.
+        right = hashing.verify_password(password, stored, rounds=terms.rounds)
+    if not right:
+        if guess.is_last:
+            pausing.begin(db, address, email, terms=terms, origin=origin)
+        refuse(db, CannotSignIn(), "confirm", origin, user_id=user_id, why="wrong")
+    guesses.forgive(db, guess)
 
 
 def admit(
@@ -81,19 +106,23 @@ def admit(
 ) -> Entered:
     """Let in somebody who proved who they are, unless they may not be here any more.
 
-    Opens the session, counts the visit and leaves an audit entry. The caller commits.
+    Opens the session, counts the visit, leaves an audit entry, and writes to them where the
+    browser is one that they never signed in with. The caller commits.
     """
     user, listed = users.get(db, user_id)
     reason = users.shut_out_reason(user, listed=listed)
     if reason is not None:
         refuse(db, CannotSignIn(), method, origin, user_id=user.id, why=reason)
-    token = sessions.open_session(
-        db, user.id, method=method, remember=remember, lifetimes=lifetimes, origin=origin
-    )
+    # The person's row comes first in every journey: two at once would else wait for each other.
     db.execute(
         update(User)
         .where(User.id == user.id)
         .values(visit_count=func.coalesce(User.visit_count, 0) + 1)
+    )
+    if method not in MAILBOX_METHODS and not sessions.was_here(db, user.id, origin.device):
+        _tell_of_new_device(db, user, method, origin)
+    token = sessions.open_session(
+        db, user.id, method=method, remember=remember, lifetimes=lifetimes, origin=origin
     )
     audit.record(
         db, Event.SIGN_IN_ADMITTED, origin, user_id=user.id, actor_id=user.id, method=method
@@ -134,12 +163,25 @@ def sign_out(db: Session, token: str, origin: Origin) -> None:
         audit.record(db, Event.SESSION_ENDED, origin, user_id=user_id, actor_id=user_id)
 
 
-def _counted_form(email: str) -> str:
-    # What is no address belongs to nobody, yet is counted and answered like one that is.
+def _count(db: Session, address: str, method: str, origin: Origin, *, known: bool) -> Guess:
     try:
-        return canonical(email)
-    except BadAddress:
-        return email.strip().lower()[:254].encode("utf-8", "replace").decode().replace("\0", "")
+        return guesses.count(db, address, origin, known=known)
+    except TooManyTries as refusal:
+        refuse(db, refusal, method, origin, address=address)
+
+
+def _tell_of_new_device(db: Session, user: User, method: str, origin: Origin) -> None:
+    outbox.queue(
+        db,
+        Kind.NEW_DEVICE,
+        user.mailbox,
+        user_id=user.id,
+        locale=user.locale,
+        agent=agents.describe(origin.user_agent),
+        ip=origin.ip,
+        at=clock.now().isoformat(),
+        method=method,
+    )
 
 
 def _renew_hash(db: Session, user_id: int, stored: str, fresh: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,7 +12,11 @@ from app.core.people.sessions import Lifetimes
 
 @dataclass(frozen=True)
 class Terms:
-    """`rounds` is bcrypt's cost; `least` and `role_least` are characters of a password."""
+    """`rounds` is bcrypt's cost; `least` and `role_least` are characters of a password.
+
+    `lane` is entered around every hash: how many are computed at once, and who waits, is the
+    edge's to say. It may raise `Busy`.
+    """
 
     keys: Sequence[str]
     code_lifetime: timedelta
@@ -20,3 +25,4 @@ class Terms:
     least: int
     role_least: int
     service_words: Sequence[str]
+    lane: Callable[[], AbstractContextManager[None]] = nullcontext

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.core import audit, clock
 from app.core.audit import Event, Origin
 from app.core.errors import EmptyQuestion, QuestionTooLong
-from app.core.learning import programs, quota
+from app.core.learning import disclaimers, programs, quota
 from app.core.learning.questions import Question
 from app.models.conversations import Exchange
 from app.models.programs import Program
@@ -41,10 +41,11 @@ class Turn:
 def ask(db: Session, user_id: int, code: str, text: str, *, limit: int) -> Turn:
     """Check everything anew and reserve a place in the quota; the caller commits.
 
-    `limit` is in characters. Raises `UnknownProgram`, `ProgramClosed`, `EmptyQuestion`,
-    `QuestionTooLong` or `QuotaUsedUp`.
+    `limit` is in characters. Raises `UnknownProgram`, `ProgramClosed`, `DisclaimerNotAccepted`,
+    `EmptyQuestion`, `QuestionTooLong` or `QuotaUsedUp`.
     """
     program = programs.enter_program(db, user_id, code)
+    disclaimers.check(db, user_id, program)
     text = _storable(text.replace("\r\n", "\n")).strip()
     if not text:
         raise EmptyQuestion
@@ -92,7 +93,7 @@ def page(
         select(Exchange)
         .where(
             Exchange.user_id == user_id,
-            Exchange.program_code.in_(_spellings(program)),
+            Exchange.program_code.in_(programs.spellings_of(program)),
             Exchange.is_visible.is_(True),
         )
         .order_by(Exchange.id.desc())
@@ -114,7 +115,7 @@ def clear(db: Session, user_id: int, code: str, origin: Origin) -> None:
         update(Exchange)
         .where(
             Exchange.user_id == user_id,
-            Exchange.program_code.in_(_spellings(program)),
+            Exchange.program_code.in_(programs.spellings_of(program)),
             Exchange.is_visible.is_(True),
         )
         .values(is_visible=False)
@@ -150,9 +151,3 @@ def _question(program: Program, text: str) -> Question:
 def _storable(text: str) -> str:
     # Neither NUL nor half a surrogate pair, which JSON can carry, can be stored.
     return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-
-
-def _spellings(program: Program) -> set[str]:
-    # Old rows of the safety program stand under three codes.
-    aliases = {old for old, code in programs.ALIASES.items() if code == program.code.upper()}
-    return {program.code, program.code.upper(), program.code.capitalize()} | aliases

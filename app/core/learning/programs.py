@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, not_, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from app.core import clock
 from app.core.errors import N_, ProgramClosed, UnknownProgram
-from app.models.people import User, UserLoRootId
+from app.models.people import RoleGrant, User, UserLoRootId
 from app.models.programs import Program, ProgramLoRootId
 
 NEW_FOR = timedelta(days=14)
 NEVER_NEW = {"BCC", "MI", "SAFETY"}
 ALIASES = {"S&R": "SAFETY"}
-"""Codes that old bookmarks and rows use for a program of another code."""
+"""Codes that old bookmarks and rows use for a program of another code, and the other way round."""
+
+INTERNAL = "INTERNAL_PORTAL"
+"""No class but a tag: a program that has it is for people with a role, and in no learner's list."""
 
 CATEGORIES = {
     "new": N_("New"),
@@ -31,15 +34,24 @@ CATEGORIES = {
 def opened_to(user_id: int) -> ColumnElement[bool]:
     """The SQL condition under which a `Program` is open to this person.
 
-    A program without LO Root IDs is open to everybody who is signed in.
+    A program without LO Root IDs is open to everybody who is signed in, and one that is tagged
+    `INTERNAL` to everybody with a role, whatever they hold.
     """
-    return or_(
+    has_role = exists().where(RoleGrant.user_id == user_id)
+    by_class = or_(
         ~exists().where(ProgramLoRootId.chatbot_id == Program.id),
         exists().where(
             ProgramLoRootId.chatbot_id == Program.id,
             UserLoRootId.lo_root_id == ProgramLoRootId.lo_root_id,
             UserLoRootId.user_id == user_id,
         ),
+    )
+    return or_(and_(_is_internal(), has_role), and_(not_(_is_internal()), by_class))
+
+
+def _is_internal() -> ColumnElement[bool]:
+    return exists().where(
+        ProgramLoRootId.chatbot_id == Program.id, ProgramLoRootId.lo_root_id == INTERNAL
     )
 
 
@@ -53,7 +65,7 @@ class Listing:
 
 
 def listing(db: Session, user_id: int, *, search: str = "", category: str = "") -> Listing:
-    """The active programs that this person may open, by name.
+    """The active programs that this person may open, by name, but for the internal ones.
 
     `search` is any part of name, code or description; `category` one of `CATEGORIES`, or `new`.
     One query: a person has few programs, so searching among them needs no other.
@@ -61,7 +73,7 @@ def listing(db: Session, user_id: int, *, search: str = "", category: str = "") 
     all_open = list(
         db.scalars(
             select(Program)
-            .where(Program.is_active.is_(True), opened_to(user_id))
+            .where(Program.is_active.is_(True), not_(_is_internal()), opened_to(user_id))
             .order_by(func.lower(Program.name), Program.id)
         )
     )
@@ -100,13 +112,33 @@ def enter_program(db: Session, user_id: int, code: str) -> Program:
 
 
 def _id_of(db: Session, code: str) -> int | None:
-    # Compared here, because each database has its own idea of upper case. There are few programs.
-    upper = code.strip().upper()
-    wanted = ALIASES.get(upper, upper)
+    # Compared here, because each database has its own idea of case. There are few programs.
     ids = {known: program_id for program_id, known in db.execute(select(Program.id, Program.code))}
     if code in ids:
         return ids[code]
-    return next((ids[known] for known in sorted(ids) if known.upper() == wanted), None)
+    by_name = {known.casefold(): ids[known] for known in sorted(ids, reverse=True)}
+    return next((by_name[name] for name in names_of(code) if name in by_name), None)
+
+
+def names_of(code: str) -> list[str]:
+    """What a program of this code is called, in folded case: the code first, then its aliases."""
+    own = code.strip().casefold()
+    pairs = [(old.casefold(), new.casefold()) for old, new in ALIASES.items()]
+    newer = [new for old, new in pairs if old == own]
+    return [own, *newer, *(old for old, new in pairs if new == own)]
+
+
+def called(programs: list[Program], code: str | None) -> Program | None:
+    """The first of these programs that is meant by `code`, in any spelling; None if none is."""
+    wanted = (code or "").casefold()
+    return next((each for each in programs if wanted in names_of(each.code)), None)
+
+
+def spellings_of(program: Program) -> set[str]:
+    """The codes under which rows of the legacy application may name this program."""
+    names = names_of(program.code)
+    cases = {spelt for name in names for spelt in (name, name.upper(), name.capitalize())}
+    return cases | {program.code}
 
 
 def all_programs(db: Session) -> list[tuple[Program, int]]:
@@ -120,8 +152,11 @@ def all_programs(db: Session) -> list[tuple[Program, int]]:
         .subquery()
     )
     everybody = select(func.count()).select_from(User).scalar_subquery()
+    staff = select(func.count(func.distinct(RoleGrant.user_id))).scalar_subquery()
     is_closed = exists().where(ProgramLoRootId.chatbot_id == Program.id)
-    count = case((is_closed, func.coalesce(holders.c.n, 0)), else_=everybody)
+    count = case(
+        (_is_internal(), staff), (is_closed, func.coalesce(holders.c.n, 0)), else_=everybody
+    )
     rows = db.execute(
         select(Program, count)
         .outerjoin(holders, holders.c.chatbot_id == Program.id)

@@ -24,6 +24,12 @@ from app.models.people import RoleGrant, User
 SEEN_EVERY = timedelta(minutes=5)
 """`last_seen_at` is written at most this often."""
 
+PROOF_LASTS = timedelta(minutes=10)
+"""How long a proof of who somebody is opens what is sensitive."""
+
+NOT_ME = "not_me"
+"""The reason of sessions that their owner disowned: their browser is no friend."""
+
 KEPT = timedelta(days=90)
 """How long an ended session is still listed before it is tidied away."""
 
@@ -45,6 +51,12 @@ class Presence:
     session_id: int
     has_role: bool
     last_seen_at: datetime
+    proved_at: datetime | None
+
+    @property
+    def proven_lately(self) -> bool:
+        """Whether they proved who they are within `PROOF_LASTS`, so that nobody else sits here."""
+        return self.proved_at is not None and clock.now() <= self.proved_at + PROOF_LASTS
 
 
 class TakenOffList(SignedOut):
@@ -78,9 +90,27 @@ def open_session(
             idle_seconds=None if remember else int(lifetimes.idle.total_seconds()),
             ip=origin.ip,
             user_agent=origin.user_agent[:400] if origin.user_agent else None,
+            device=origin.device,
+            proved_at=now,
         )
     )
     return token
+
+
+def was_here(db: Session, user_id: int, device: str | None) -> bool:
+    """Whether this browser was signed in as `user_id` before, and that was not disowned."""
+    if device is None:
+        return False
+    found = db.scalar(
+        select(SignInSession.id)
+        .where(
+            SignInSession.user_id == user_id,
+            SignInSession.device == device,
+            SignInSession.end_reason.is_distinct_from(NOT_ME),
+        )
+        .limit(1)
+    )
+    return found is not None
 
 
 def check_session(db: Session, token: str) -> Presence:
@@ -103,11 +133,11 @@ def check_session(db: Session, token: str) -> Presence:
     session, user, listed, has_role = row
     if session.ended_at is not None and session.end_reason == "off_list":
         raise TakenOffList(date=session.ended_at.date(), user_id=user.id)
-    if session.ended_at is not None or _ran_out(session):
+    if session.ended_at is not None or ran_out(session):
         raise SignedOut(user_id=user.id)
     if users.shut_out_reason(user, listed=listed) is not None:
         raise SignedOut(user_id=user.id)
-    return Presence(user, session.id, bool(has_role), session.last_seen_at)
+    return Presence(user, session.id, bool(has_role), session.last_seen_at, session.proved_at)
 
 
 def note_seen(db: Session, presence: Presence) -> bool:
@@ -121,6 +151,20 @@ def note_seen(db: Session, presence: Presence) -> bool:
         .values(last_seen_at=now)
     )
     return True
+
+
+def prove_again(db: Session, token: str) -> str:
+    """Note that the session's person proved anew who they are; the session's new token.
+
+    Nothing else of the session moves, and the old token is dead. Raises `SignedOut` where the
+    session ended, or got another token, in the meantime.
+    """
+    return _rename(db, token, proved_at=clock.now())
+
+
+def change_token(db: Session, token: str) -> str:
+    """The session's new token; the old one is dead. Raises `SignedOut` as `prove_again` does."""
+    return _rename(db, token)
 
 
 def end_session(db: Session, token: str, reason: str) -> int | None:
@@ -149,12 +193,27 @@ def tidy(db: Session) -> None:
     db.execute(delete(SignInSession).where(SignInSession.expires_at < clock.now() - KEPT))
 
 
-def _ran_out(session: SignInSession) -> bool:
+def ran_out(session: SignInSession) -> bool:
+    """Whether the session came to its absolute end, or was idle for too long."""
     now = clock.now()
     if now >= session.expires_at:
         return True
     idle = session.idle_seconds
     return idle is not None and now >= session.last_seen_at + timedelta(seconds=idle)
+
+
+def _rename(db: Session, token: str, **values: datetime) -> str:
+    fresh = secrets.token_urlsafe(32)
+    renamed = db.scalar(
+        update(SignInSession)
+        .where(SignInSession.token_hash == _hash(token), SignInSession.ended_at.is_(None))
+        .values(token_hash=_hash(fresh), **values)
+        .returning(SignInSession.id)
+        .execution_options(synchronize_session=False)
+    )
+    if renamed is None:
+        raise SignedOut
+    return fresh
 
 
 def _hash(token: str) -> str:

@@ -31,19 +31,39 @@ def on_list() -> ColumnElement[bool]:
 def shut_out_reason(user: User, *, listed: bool) -> str | None:
     """Why this person may not be here: `suspended`, `expired`, `off_list`; None if they may.
 
-    An expiry date is good through the whole of its day.
+    An expiry date is good through the whole of its day. Of a row that came with a legacy
+    database neither counts until the maintainer chose what they are to mean.
     """
-    if user.status.strip().casefold() != Status.ACTIVE.casefold():
-        return "suspended"
-    if user.expiry_date is not None and clock.today() > user.expiry_date.date():
-        return "expired"
+    if user.enforced:
+        if user.status.strip().casefold() != Status.ACTIVE.casefold():
+            return "suspended"
+        if user.expiry_date is not None and clock.today() > user.expiry_date.date():
+            return "expired"
     return None if listed else "off_list"
 
 
-def find(db: Session, address: str) -> tuple[User, bool] | None:
-    """The person with this canonical address, and whether the list lets them in."""
-    row = db.execute(select(User, on_list()).where(User.address == address)).one_or_none()
-    return None if row is None else (row[0], bool(row[1]))
+def find(db: Session, address: str, typed: str) -> tuple[User, bool] | None:
+    """Whom this address names, and whether the list lets them in; None for nobody.
+
+    `address` is the canonical form of what was `typed`. Where several legacy accounts share one
+    form, each is found by the exact spelling of its own address alone.
+    """
+    rows = db.execute(
+        select(User, on_list())
+        .where(or_(User.address == address, User.shared_address == address))
+        .order_by(User.id)
+    ).all()
+    same = [row for row in rows if row[0].address == address]
+    same = same or [row for row in rows if row[0].email == typed]
+    # Browsers cut outer blanks off an address, so that one with blanks could never be typed.
+    same = same or [row for row in rows if row[0].email.strip() == typed.strip()]
+    return (same[0][0], bool(same[0][1])) if len(same) == 1 else None
+
+
+def is_shared(db: Session, address: str) -> bool:
+    """Whether several legacy accounts share this canonical address, so that nobody new gets it."""
+    found = db.scalar(select(User.id).where(User.shared_address == address).limit(1))
+    return found is not None
 
 
 def get(db: Session, user_id: int) -> tuple[User, bool]:

@@ -17,12 +17,14 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.core import clock, throttle
-from app.core.errors import N_, Refusal, TooManyCodes, TooManyTries, WrongCode
+from app.core.errors import N_, ClosedForGood, Refusal, TooManyCodes, TooManyTries, WrongCode
+from app.core.throttle import Limit
 from app.models.access import Code, Purpose
 
 DIGITS = 6
-TRIES = 5
-WINDOW = timedelta(minutes=15)
+LIMIT = Limit(tries=5, window=timedelta(minutes=15), ceiling=100)
+"""Wrong tries of one purpose and address; the ceiling is NIST's (SP 800-63B-4 §3.2.2)."""
+
 REMEMBERED = timedelta(hours=2)
 """How long a code that ran out is still told apart from a wrong one."""
 
@@ -58,16 +60,27 @@ def issue_none(db: Session, purpose: Purpose, address: str, *, lifetime: timedel
     _store(db, purpose, address, None, lifetime)
 
 
-def check(db: Session, purpose: Purpose, address: str, typed: str, *, keys: Sequence[str]) -> int:
+def check(
+    db: Session,
+    purpose: Purpose,
+    address: str,
+    typed: str,
+    *,
+    counted_as: str | None = None,
+    keys: Sequence[str],
+) -> int:
     """Count a try, compare, and return the id of the code that fits, still unused.
 
-    Raises `NotSixDigits` (uncounted), `TooManyTries`, `RanOut` or `WrongCode`. The count is
-    committed before anything is compared; that the last try ended the codes is not, so the
-    caller commits the refusal.
+    `counted_as` is the canonical form where `address` is one of several spellings of it. Raises
+    `NotSixDigits` (uncounted), `TooManyTries`, `RanOut` or `WrongCode`. The count is committed
+    before anything is compared; that the last try ended the codes is not, so the caller commits
+    the refusal.
     """
     digits = normalise(typed)
     try:
-        number = throttle.count(db, scope(purpose), address, limit=TRIES, window=WINDOW)
+        number = throttle.count(db, scope(purpose), counted_as or address, LIMIT)
+    except ClosedForGood:
+        raise
     except TooManyTries as refusal:
         raise TooManyCodes(refusal.until) from None
     now = clock.now()
@@ -84,23 +97,27 @@ def check(db: Session, purpose: Purpose, address: str, typed: str, *, keys: Sequ
     for row in fitting:
         if row.expires_at > now:
             return int(row.id)
-    if number == TRIES:
+    if number == LIMIT.tries:
         _run_out(db, purpose, address)
     raise RanOut if fitting else WrongCode
 
 
-def use(db: Session, purpose: Purpose, address: str, code_id: int) -> None:
+def use(
+    db: Session, purpose: Purpose, address: str, code_id: int, *, counted_as: str | None = None
+) -> None:
     """Claim the code, forget the wrong tries, and end the other codes of that address.
 
     Raises `WrongCode` where another request was first: a code is good once.
     """
     # One statement ends them all: two people with one code each would otherwise lock each
     # other's, and wait for ever.
-    if code_id not in end_all(db, purpose, address):
+    if code_id not in end_all(db, purpose, address, counted_as=counted_as):
         raise WrongCode
 
 
-def end_all(db: Session, purpose: Purpose, address: str) -> Sequence[int]:
+def end_all(
+    db: Session, purpose: Purpose, address: str, *, counted_as: str | None = None
+) -> Sequence[int]:
     """End every live code of `address`, which was proven, and forget its wrong tries; their ids."""
     ended = db.scalars(
         update(Code)
@@ -108,7 +125,7 @@ def end_all(db: Session, purpose: Purpose, address: str) -> Sequence[int]:
         .values(used_at=clock.now())
         .returning(Code.id)
     ).all()
-    throttle.clear(db, scope(purpose), address)
+    throttle.clear(db, scope(purpose), counted_as or address)
     return ended
 
 

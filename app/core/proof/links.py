@@ -23,9 +23,11 @@ class Link(StrEnum):
     """What a link is for; a token of one purpose opens no other."""
 
     FIRST_ADMIN = "first-admin"
+    NOT_ME = "not-me"
     REGISTRATION = "registration"
     RESET = "reset"
     SETUP = "setup"
+    UNPAUSE = "unpause"
 
 
 def mint(purpose: Link, facts: dict[str, Any], *, keys: Sequence[str]) -> str:

@@ -10,12 +10,12 @@ from wtforms import BooleanField, EmailField, PasswordField
 from wtforms.validators import DataRequired
 
 from app.core.entry import signin
-from app.core.errors import CannotSignIn, TooManyTries
+from app.core.errors import Busy, CannotSignIn, TooManyTries
 from app.core.people import roles
-from app.edge import identity
+from app.edge import devices, identity, lanes
 from app.edge.db import commit, db
 from app.edge.guards import safe_next
-from app.edge.limits import DOOR, at_fixed_time, limiter
+from app.edge.limits import at_fixed_time, door
 from app.edge.ours import terms
 from app.edge.refusals import headers_of
 from app.edge.words import say
@@ -35,7 +35,7 @@ class PasswordForm(FlaskForm):
 
 
 @bp.route("/login", methods=["GET", "POST"])
-@limiter.limit(DOOR, methods=["POST"])
+@door
 @at_fixed_time
 def login() -> ResponseReturnValue:
     """Ask for address and password, and let in who has both."""
@@ -45,16 +45,18 @@ def login() -> ResponseReturnValue:
     form = PasswordForm()
     status, headers = 200, {}
     if form.validate_on_submit():
+        known = devices.knows(form.email.data)
         try:
             entered = signin.with_password(
                 db,
                 form.email.data,
                 form.password.data,
                 remember=form.remember.data,
-                terms=terms(),
+                known=known,
+                terms=terms(lane=lanes.friends if known else lanes.strangers),
                 origin=identity.origin(),
             )
-        except (CannotSignIn, TooManyTries) as refusal:
+        except (Busy, CannotSignIn, TooManyTries) as refusal:
             form.form_errors.append(say(refusal))
             status, headers = refusal.status, headers_of(refusal)
         else:

@@ -1,0 +1,58 @@
+"""'This wasn't me': who did not sign in themselves shuts every door to their account by mail.
+
+The link works without signing in. It ends every session, takes the password away, which somebody
+else knows, and mails a way to a new one.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from app.core import audit, clock
+from app.core.audit import Event, Origin
+from app.core.entry import letters, renewing
+from app.core.entry.terms import Terms
+from app.core.errors import LinkDead
+from app.core.outbox import Kind
+from app.core.people import sessions
+from app.core.people.sessions import NOT_ME
+from app.core.proof import links, stamps
+from app.core.proof.links import Link
+from app.models.access import SignInSession
+from app.models.people import User
+
+LIFETIME = timedelta(days=7)
+
+
+def read_link(db: Session, token: str, *, terms: Terms) -> User:
+    """The person whom the mail was about. Raises `LinkDead`; looking uses nothing up."""
+    facts = links.read(Link.NOT_ME, token, lifetime=LIFETIME, keys=terms.keys)
+    user = db.get(User, facts["user"])
+    if user is None or stamps.stamp_of(user) != facts["stamp"]:
+        raise LinkDead
+    return renewing.as_read(db, user)
+
+
+def disown(db: Session, token: str, *, terms: Terms, origin: Origin) -> str:
+    """End what the stranger opened, and mail the owner a way to a new password; the mailbox.
+
+    Raises `LinkDead`, also for the second of two presses at once. The caller commits.
+    """
+    user = read_link(db, token, terms=terms)
+    claimed = db.scalar(
+        update(User)
+        .where(stamps.unmoved(user))
+        .values(password_hash=None, verified_at=clock.now())
+        .returning(User.id)
+        .execution_options(synchronize_session=False)
+    )
+    if claimed is None:
+        raise LinkDead
+    renewing.remember_former(db, user)
+    sessions.end_all_of(db, SignInSession.user_id == user.id, NOT_ME)
+    audit.record(db, Event.INTRUSION_REPORTED, origin, user_id=user.id)
+    letters.send(db, Kind.RESET, user.mailbox, terms=terms)
+    return user.mailbox

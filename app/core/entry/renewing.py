@@ -1,0 +1,118 @@
+"""A new password for an account, whichever road led here: what it must not be, and what it ends."""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, delete, select, update
+from sqlalchemy.orm import Session
+
+from app import hashing
+from app.core import audit, clock, outbox
+from app.core.audit import Event, Origin
+from app.core.entry.terms import Terms
+from app.core.errors import N_, LinkDead, PasswordRefused
+from app.core.outbox import Kind
+from app.core.people import roles, sessions
+from app.core.proof import codes, guesses, passwords, stamps
+from app.models.access import FormerPassword, Purpose, SignInSession
+from app.models.people import User
+
+REMEMBERED = 5
+"""Passwords that are not taken again, the present one among them."""
+
+MAILED = (Purpose.RESET, Purpose.SETUP)
+"""What was mailed to choose a password by; it ends with every new one."""
+
+
+def as_read(db: Session, user: User) -> User:
+    """`user` as it stands now, for `renew` to claim: later loading must not move it."""
+    db.expunge(user)
+    return user
+
+
+def problem_for(db: Session, user: User, password: str, terms: Terms) -> PasswordRefused | None:
+    """Why this account in particular must not have this password; None if it may.
+
+    Ends the transaction, and computes up to `REMEMBERED` hashes.
+    """
+    former = db.scalars(
+        select(FormerPassword.password_hash)
+        .where(FormerPassword.user_id == user.id)
+        .order_by(FormerPassword.id.desc())
+        .limit(REMEMBERED - 1)
+    ).all()
+    has_role = bool(roles.permissions_of(db, user.id))
+    db.rollback()  # No transaction waits for bcrypt.
+    # What a role asks for is said only now, when it is proven who is asking.
+    if has_role and len(password) < terms.role_least:
+        return passwords.too_short(password, terms.role_least)
+    with terms.lane():
+        for stored in [user.password_hash, *former]:
+            if hashing.is_readable(stored) and hashing.verify_password(
+                password, stored, rounds=terms.rounds
+            ):
+                return PasswordRefused(N_("You used this password before. Choose another one."))
+    return None
+
+
+def renew(
+    db: Session,
+    user: User,
+    password: str,
+    *,
+    method: str,
+    proves_mailbox: bool,
+    terms: Terms,
+    origin: Origin,
+    but_session: int | None = None,
+) -> None:
+    """Give `user`, as it was read, this password; end what the old one opened; say so by mail.
+
+    Of two at once the second finds the account moved and raises `LinkDead`. `but_session` is the
+    id of a session that goes on. The caller commits.
+    """
+    db.rollback()  # No transaction waits for bcrypt.
+    with terms.lane():
+        fresh = hashing.hash_password(password, rounds=terms.rounds)
+    values = {"password_hash": fresh} | ({"verified_at": clock.now()} if proves_mailbox else {})
+    claimed = db.scalar(
+        update(User)
+        .where(stamps.unmoved(user))
+        .values(**values)
+        .returning(User.id)
+        .execution_options(synchronize_session=False)
+    )
+    if claimed is None:
+        raise LinkDead
+    for each in MAILED:
+        codes.end_all(db, each, user.mailbox, counted_as=user.counted_as)
+    guesses.lift(db, user.counted_as)
+    remember_former(db, user)
+    whose = SignInSession.user_id == user.id
+    if but_session is not None:
+        whose = and_(whose, SignInSession.id != but_session)
+    sessions.end_all_of(db, whose, "password_changed")
+    outbox.queue(
+        db, Kind.PASSWORD_CHANGED, user.mailbox, user_id=user.id, locale=user.locale, ip=origin.ip
+    )
+    audit.record(
+        db, Event.PASSWORD_CHANGED, origin, user_id=user.id, actor_id=user.id, method=method
+    )
+
+
+def remember_former(db: Session, user: User) -> None:
+    """Keep the hash that `user` had, so that it is not taken again; the oldest one goes."""
+    if not hashing.is_readable(user.password_hash):
+        return
+    db.add(FormerPassword(user_id=user.id, password_hash=user.password_hash, set_at=clock.now()))
+    kept = (
+        select(FormerPassword.id)
+        .where(FormerPassword.user_id == user.id)
+        .order_by(FormerPassword.id.desc())
+        .limit(REMEMBERED - 1)
+    )
+    db.flush()  # The row just written is one of those that are kept.
+    db.execute(
+        delete(FormerPassword)
+        .where(FormerPassword.user_id == user.id, FormerPassword.id.not_in(kept))
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,104 @@
+"""What somebody does who is told of a stranger: disown a sign-in, or lift a pause, by mail."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, render_template, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_wtf import FlaskForm
+
+from app.addresses import BadAddress
+from app.core.entry import disowning, pausing
+from app.core.errors import LinkDead, TooManyTries, WrongCode
+from app.core.proof.codes import NotSixDigits, RanOut
+from app.edge import devices, identity
+from app.edge.db import commit, db
+from app.edge.fields import NO_ADDRESS, code_field, email_field
+from app.edge.limits import at_fixed_time, door
+from app.edge.ours import terms
+from app.edge.refusals import headers_of
+from app.edge.words import say
+
+bp = Blueprint("alarm", __name__)
+
+
+class PressForm(FlaskForm):
+    """A button and its CSRF token."""
+
+
+class LiftForm(FlaskForm):
+    """The code from the mail about a pause."""
+
+    email = email_field("pause-email")
+    code = code_field()
+
+
+@bp.route("/not-me/<token>", methods=["GET", "POST"])
+@door
+def not_me(token: str) -> ResponseReturnValue:
+    """The button of a mail about a new device: only the POST ends anything."""
+    form = PressForm()
+    try:
+        if form.validate_on_submit():
+            mailbox = disowning.disown(db, token, terms=terms(), origin=identity.origin())
+            commit()
+            session["recovering"] = mailbox
+            flash(_("Every session was ended. Nobody gets in with the old password."), "success")
+            return redirect(url_for("recovery.reset"), 303)
+        user = disowning.read_link(db, token, terms=terms())
+    except LinkDead as refusal:
+        return _dead(refusal, url_for("recovery.forgot"))
+    return render_template("alarm/not_me.html", form=form, email=user.mailbox)
+
+
+@bp.route("/lift-pause/<token>", methods=["GET", "POST"])
+@door
+def lift_by_link(token: str) -> ResponseReturnValue:
+    """The button of a mail about a pause: only the POST lifts it."""
+    form = PressForm()
+    try:
+        if form.validate_on_submit():
+            address = pausing.lift_by_link(db, token, terms=terms(), origin=identity.origin())
+            return _lifted(address)
+        address, ends_at = pausing.read_link(db, token, terms=terms())
+    except LinkDead as refusal:
+        return _dead(refusal, url_for("signin.login"))
+    return render_template("alarm/lift_by_link.html", form=form, email=address, ends_at=ends_at)
+
+
+@bp.route("/lift-pause", methods=["GET", "POST"])
+@door
+@at_fixed_time
+def lift() -> ResponseReturnValue:
+    """Take the code of a mail about a pause."""
+    form = LiftForm()
+    status, headers = 200, {}
+    if form.validate_on_submit():
+        try:
+            address = pausing.lift_by_code(
+                db, form.email.data, form.code.data, terms=terms(), origin=identity.origin()
+            )
+        except BadAddress:
+            form.email.errors = [NO_ADDRESS]
+        except (NotSixDigits, RanOut, TooManyTries, WrongCode) as refusal:
+            commit()  # The last wrong try ended the codes, which must stand.
+            form.code.errors = [say(refusal)]
+            status, headers = refusal.status, headers_of(refusal)
+        else:
+            return _lifted(address)
+    if form.errors and status == 200:
+        status = 422
+    return render_template("alarm/lift.html", form=form), status, headers
+
+
+def _lifted(address: str) -> ResponseReturnValue:
+    commit()
+    flash(_("The pause is lifted. You can sign in on this device."), "success")
+    response = redirect(url_for("signin.login"), 303)
+    # Whoever read the mail is the owner: a stranger's next tries must not shut this browser out.
+    devices.keep(response, address)
+    return response
+
+
+def _dead(refusal: LinkDead, again: str) -> ResponseReturnValue:
+    return render_template("recovery/dead.html", words=say(refusal), again=again), 410
