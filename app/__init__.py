@@ -9,14 +9,25 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+import maxminddb
 from flask import Flask, has_request_context, request
-from flask_babel import Babel, format_date, format_decimal, format_time, get_locale
+from flask_babel import (
+    Babel,
+    format_date,
+    format_decimal,
+    format_time,
+    format_timedelta,
+    get_locale,
+    gettext,
+)
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import answers, config, jobs, web
 from app.cli import commands
 from app.config import ROOT, Settings
+from app.core import clock
+from app.core.people.places import Places
 from app.core.people.roles import Permission
 from app.database import make_engine, make_sessions
 from app.delivery.smtp import mail
@@ -40,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     sessions = make_sessions(engine)
     queue = jobs.make_jobs(settings, sessions)
     answer = answers.choose(settings)
-    app.extensions["rollcall"] = Ours(settings, sessions, answer, queue.wake)
+    app.extensions["rollcall"] = Ours(settings, sessions, answer, queue.wake, open_map(settings))
     app.extensions["rollcall.jobs"] = queue
 
     logs.init_app(app)
@@ -60,6 +71,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         hops = settings.TRUSTED_PROXIES
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     return app
+
+
+def open_map(settings: Settings) -> Places | None:
+    """The file that tells where a network is, if there is one."""
+    path = settings.GEOIP_DATABASE
+    return maxminddb.open_database(path) if path else None
 
 
 def reader_language() -> str | None:
@@ -121,6 +138,7 @@ def dress_pages(app: Flask, settings: Settings) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.add_template_filter(moment)
+    app.add_template_filter(ago)
     app.add_template_filter(format_decimal, "number")
 
     @app.context_processor
@@ -142,3 +160,13 @@ def dress_pages(app: Flask, settings: Settings) -> None:
 def moment(value: datetime) -> str:
     """A moment in the reader's words, in UTC."""
     return f"{format_date(value, 'medium')}, {format_time(value, 'HH:mm')} UTC"
+
+
+def ago(value: datetime) -> str:
+    """How long a moment is past, in the reader's words."""
+    passed = clock.now() - value
+    if passed < timedelta(minutes=1):
+        words: str = gettext("just now")
+    else:
+        words = format_timedelta(-passed, threshold=1, add_direction=True)
+    return words

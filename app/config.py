@@ -17,6 +17,8 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
+import maxminddb
+
 ROOT = Path(__file__).resolve().parent.parent
 SECRET_LENGTH = 32
 """Characters that a secret needs in production."""
@@ -179,6 +181,17 @@ def log_file(text: str) -> str:
     return text
 
 
+def map_file(text: str) -> str:
+    """A file of places by network, in MaxMind's format."""
+    try:
+        maxminddb.open_database(Path(text).expanduser()).close()
+    except FileNotFoundError:
+        raise ValueError("is a file that is not there") from None
+    except (OSError, ValueError, maxminddb.InvalidDatabaseError):
+        raise ValueError("is no MMDB file that can be read") from None
+    return str(Path(text).expanduser())
+
+
 SETTINGS = [
     Setting("ROLLCALL_ENV", one_of("development", "production"), "development",
             "`production` for a live installation: unsafe settings are then refused at start."),
@@ -242,6 +255,9 @@ SETTINGS = [
     Setting("OPENAI_TIMEOUT", seconds, 60.0, "Seconds that an answer may take in all."),
     Setting("QUESTION_LIMIT", whole(50, 20000), 2000, "Characters that a question may have."),
     Setting("UPLOAD_LIMIT", whole(1, 1024), 128, "Megabytes that a roster file may have."),
+    Setting("GEOIP_DATABASE", map_file, None,
+            "An MMDB file (GeoLite2 City, DB-IP Lite) that tells roughly where a sign-in came"
+            " from. Unset: its network address."),
     Setting("LOG_FILE", log_file, None, "A file for the log. Unset: standard error."),
     Setting("LOG_LEVEL", one_of("debug", "info", "warning", "error"), "info",
             "How much is logged."),

@@ -326,6 +326,7 @@ class Program:
     def __init__(self, folder: Path, **environment: str) -> None:
         """Start it and wait until it answers; `environment` holds further settings."""
         folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         surrounding = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}

@@ -204,7 +204,7 @@ def test_an_id_of_a_deleted_person_is_never_given_again(engine):
         assert connection.scalar(newest) > first
 
 
-def test_importing_the_models_and_making_the_app_creates_no_table(empty_url, tmp_path):
+def test_case_2_importing_the_models_and_making_the_app_creates_no_table(empty_url, tmp_path):
     program = "from app import create_app, models; create_app()"
     started = start(
         "-c", program, DATABASE_URL=empty_url, DATA_DIR=str(tmp_path / "data"), PORT="5999"
@@ -216,7 +216,7 @@ def test_importing_the_models_and_making_the_app_creates_no_table(empty_url, tmp
     engine.dispose()
 
 
-def test_the_environment_itself_creates_no_table(empty_url):
+def test_case_2_the_environment_itself_creates_no_table(empty_url):
     command.upgrade(alembic_config(empty_url), "base")
     engine = make_engine(empty_url)
     assert set(inspect(engine).get_table_names()) <= {"alembic_version"}

@@ -50,6 +50,8 @@ class Origin:
     ip: str | None = None
     user_agent: str | None = None
     reference: str | None = None
+    place: str | None = None
+    """Roughly where that is, in words (`people.places`)."""
     device: str | None = None
     """The random name of the browser, which its device cookie carries."""
 

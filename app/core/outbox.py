@@ -63,18 +63,21 @@ def queue(
     sealed: str | None = None,
     once_a_day: bool = False,
     held: bool = False,
+    alarm: bool = False,
     **facts: Any,
 ) -> OutgoingMessage:
     """Write a message to `recipient`. Beyond the caps it is written all the same, as held.
 
     So each door writes the same rows for everybody; `held` asks for that where nobody is to be
-    written to. `sealed` is a code from `seal()`.
+    written to. `sealed` is a code from `seal()`. An `alarm` has caps of its own, so that no
+    stranger keeps it back by filling the mailbox first.
     Raises `ValueError` for a recipient that could add a header.
     """
     if any(ord(character) < 32 for character in recipient):
         raise ValueError("a recipient with a control character")
-    allowed = throttle.take(db, "mail", recipient, MOST)
-    allowed &= throttle.take(db, "mail:day", recipient, MOST_A_DAY)
+    scope = "mail:alarm" if alarm else "mail"
+    allowed = throttle.take(db, scope, recipient, MOST)
+    allowed &= throttle.take(db, f"{scope}:day", recipient, MOST_A_DAY)
     if once_a_day:
         # The window is per kind: a note to a stranger goes out once, whichever door asked.
         allowed &= throttle.take(db, f"mail:{kind}", recipient, ONCE_A_DAY)

@@ -55,7 +55,11 @@ def _password_link(db: Session, message: OutgoingMessage, _digits: str, keys: Se
 
 
 def _unpause_link(_db: Session, message: OutgoingMessage, _digits: str, keys: Sequence[str]) -> str:
-    facts = {"address": message.facts["counted_as"], "ends_at": message.facts["ends_at"]}
+    facts = {
+        "address": message.facts["counted_as"],
+        "mailbox": message.facts["address"],
+        "ends_at": message.facts["ends_at"],
+    }
     return "/lift-pause/" + links.mint(Link.UNPAUSE, facts, keys=keys)
 
 
@@ -100,7 +104,7 @@ def render(db: Session, message: OutgoingMessage, settings: Settings) -> Mail:
         "recipient": message.recipient,
         "written_at": message.created_at,
         "home": settings.PUBLIC_URL,
-        "place": message.facts.get("ip") or N_("an unknown place"),
+        "place": message.facts.get("place") or N_("an unknown place"),
         "link": settings.PUBLIC_URL + mint(db, message, code or "", keys) if mint else None,
         "service": settings.SERVICE_NAME,
         "organisation": settings.ORGANISATION,

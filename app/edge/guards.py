@@ -74,12 +74,10 @@ def freshly_proven(view: Callable[P, R]) -> Callable[P, R | Response]:
 
 def _page_of_the_form() -> str:
     # Our pages send their whole address within the site; elsewhere's pages count for nothing.
-    came_from = urlsplit(request.referrer or "")
-    if came_from.netloc == request.host:
-        page = f"{came_from.path}?{came_from.query}".rstrip("?")
-        if found := safe_next(page):
-            return found
-    return safe_next(request.path) or url_for("account.page")
+    ours = request.host_url.rstrip("/")
+    came_from = request.referrer or ""
+    page = came_from.removeprefix(ours) if came_from.startswith(f"{ours}/") else None
+    return safe_next(page) or safe_next(request.path) or url_for("account.page")
 
 
 def row_id(name: str) -> int | None:

@@ -12,10 +12,11 @@ from werkzeug.wrappers import Response
 from app.core.audit import Origin
 from app.core.entry.signin import Entered
 from app.core.errors import SignedOut
-from app.core.people import roles, sessions
+from app.core.people import places, roles, sessions
 from app.core.people.sessions import Presence
 from app.edge import devices
 from app.edge.db import commit, db
+from app.edge.ours import ours
 from app.edge.words import say
 from app.models.people import User
 
@@ -33,6 +34,7 @@ def origin() -> Origin:
         ip=request.remote_addr,
         user_agent=agent,
         reference=g.get("reference"),
+        place=places.place_of(request.remote_addr, ours().places),
         device=devices.name(),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +58,8 @@ def headers_of(refusal: Refusal) -> dict[str, str]:
     until: datetime | None = getattr(refusal, "until", None)
     if until is None:
         return {}
-    return {"Retry-After": str(max(1, int((until - clock.now()).total_seconds())))}
+    # Rounded up: who comes back to the second must not be too early.
+    return {"Retry-After": str(max(1, math.ceil((until - clock.now()).total_seconds())))}
 
 
 def wants_json() -> bool:

@@ -47,7 +47,7 @@ def not_me(token: str) -> ResponseReturnValue:
             return redirect(url_for("recovery.reset"), 303)
         user = disowning.read_link(db, token, terms=terms())
     except LinkDead as refusal:
-        return _dead(refusal, url_for("recovery.forgot"))
+        return _dead(refusal)
     return render_template("alarm/not_me.html", form=form, email=user.mailbox)
 
 
@@ -60,10 +60,12 @@ def lift_by_link(token: str) -> ResponseReturnValue:
         if form.validate_on_submit():
             address = pausing.lift_by_link(db, token, terms=terms(), origin=identity.origin())
             return _lifted(address)
-        address, ends_at = pausing.read_link(db, token, terms=terms())
+        pause = pausing.read_link(db, token, terms=terms())
     except LinkDead as refusal:
-        return _dead(refusal, url_for("signin.login"))
-    return render_template("alarm/lift_by_link.html", form=form, email=address, ends_at=ends_at)
+        return _dead(refusal)
+    return render_template(
+        "alarm/lift_by_link.html", form=form, email=pause.mailbox, ends_at=pause.ends_at
+    )
 
 
 @bp.route("/lift-pause", methods=["GET", "POST"])
@@ -100,5 +102,7 @@ def _lifted(address: str) -> ResponseReturnValue:
     return response
 
 
-def _dead(refusal: LinkDead, again: str) -> ResponseReturnValue:
+def _dead(refusal: LinkDead) -> ResponseReturnValue:
+    # Neither mail can be asked for; the way to a new password opens what both of them open.
+    again = url_for("recovery.forgot")
     return render_template("recovery/dead.html", words=say(refusal), again=again), 410

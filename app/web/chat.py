@@ -11,6 +11,7 @@ import structlog
 from flask import (
     Blueprint,
     Response,
+    flash,
     jsonify,
     redirect,
     render_template,
@@ -28,8 +29,16 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from wtforms import TextAreaField
 
 from app.core import clock
-from app.core.errors import NoAnswer, QuotaUsedUp, Refusal, SignedOut
-from app.core.learning import chat, programs, quota
+from app.core.errors import (
+    DisclaimerChanged,
+    DisclaimerNotAccepted,
+    NoAnswer,
+    NoProgram,
+    QuotaUsedUp,
+    Refusal,
+    SignedOut,
+)
+from app.core.learning import chat, disclaimers, programs, quota
 from app.core.learning.chat import Turn
 from app.core.learning.markdown import to_html
 from app.core.learning.questions import AnswerFailed
@@ -38,6 +47,7 @@ from app.edge.db import commit, db
 from app.edge.guards import row_id, signed_in
 from app.edge.limits import CHAT, limiter
 from app.edge.ours import ours
+from app.edge.refusals import wants_json
 from app.edge.words import say
 from app.models.conversations import Exchange
 
@@ -60,8 +70,7 @@ def page(code: str) -> ResponseReturnValue:
     """Show the conversation; without script the form posts the question here."""
     form = QuestionForm()
     if identity.presence() is None:
-        if form.message.data:
-            _keep_draft(code, form.message.data)
+        _keep_draft(code, form, of=session.get(identity.FORMER))
         raise SignedOut
     user = identity.user()
     if form.is_submitted():
@@ -69,13 +78,16 @@ def page(code: str) -> ResponseReturnValue:
             turn = _reserve(user.id, code, form.message.data or "")
             for _piece in _answer(turn):
                 pass
+        except DisclaimerNotAccepted as refusal:
+            # The page shows the text to accept, and gives the question back after that.
+            _keep_draft(code, form, of=user.id)
+            return _show(user.id, code, form), refusal.status
         except Refusal as refusal:
             if refusal.status in {403, 404}:
                 raise
             form.message.errors = [say(refusal)]
             return _show(user.id, code, form), refusal.status
         return redirect(url_for("chat.page", code=turn.program_code) + "#latest", 303)
-    form.message.data = _take_draft(code)
     return _show(user.id, code, form)
 
 
@@ -100,11 +112,30 @@ def ask() -> ResponseReturnValue:
     return jsonify(_facts(reply, turn.remaining, turn.quota))
 
 
+@bp.post("/accept_disclaimer/<code>")
+@signed_in
+def accept(code: str) -> ResponseReturnValue:
+    """Keep that this person accepts the program's text: the `version` that the form showed."""
+    user = identity.user()
+    program = programs.enter_program(db, user.id, code)
+    try:
+        disclaimers.accept(db, user, program, version=request.form.get("version", type=int))
+    except DisclaimerChanged as refusal:
+        if wants_json():
+            raise
+        flash(say(refusal), "warning")
+    commit()
+    if wants_json():
+        return jsonify(success=True)
+    return redirect(url_for("chat.page", code=program.code), 303)
+
+
 @bp.get("/older_messages")
 @signed_in
 def older() -> ResponseReturnValue:
     """The exchanges before `before_id`, for scrolling back."""
-    program = programs.enter_program(db, identity.user().id, request.args.get("program_code", ""))
+    code = request.args.get("program_code") or session.get("program", "")
+    program = programs.enter_program(db, identity.user().id, code)
     before = row_id("before_id")
     found, more = chat.page(db, identity.user().id, program, before=before)
     return jsonify(messages=[_exchange(each) for each in found], has_more=more)
@@ -123,10 +154,10 @@ def clear(code: str) -> ResponseReturnValue:
 @signed_in
 def clear_for_script() -> ResponseReturnValue:
     """The same for programs: JSON with `program` in, `success` out."""
-    body = request.get_json()
+    body = request.get_json(silent=True)
     code = body.get("program") if isinstance(body, dict) else None
-    if not isinstance(code, str) or not code:
-        return jsonify(success=False, error=gettext("Say which program.")), 400
+    if not isinstance(code, str) or not code.strip():
+        return jsonify(success=False, error=gettext(NoProgram.words)), NoProgram.status
     chat.clear(db, identity.user().id, code, identity.origin())
     commit()
     return jsonify(success=True)
@@ -139,7 +170,9 @@ def _read_question() -> tuple[str, str]:
     body = request.get_json()
     if not isinstance(body, dict):
         raise BadRequest
-    message, code = body.get("message"), body.get("program", session.get("program"))
+    message, code = body.get("message"), body.get("program") or session.get("program")
+    if code is None:
+        raise NoProgram
     if not isinstance(message, str) or not isinstance(code, str):
         raise BadRequest
     return message, code
@@ -220,6 +253,11 @@ def _exchange(exchange: Exchange) -> dict[str, Any]:
 def _show(user_id: int, code: str, form: QuestionForm) -> str:
     program = programs.enter_program(db, user_id, code)
     session["program"] = program.code
+    disclaimer = disclaimers.disclaimer_of(db, user_id, program)
+    if disclaimer is not None and disclaimer.blocks:
+        return render_template("chat/disclaimer.html", program=program, disclaimer=disclaimer)
+    if not form.is_submitted():
+        form.message.data = _take_draft(code)
     before = row_id("before")
     found, more = chat.page(db, user_id, program, before=before)
     return render_template(
@@ -227,6 +265,7 @@ def _show(user_id: int, code: str, form: QuestionForm) -> str:
         form=form,
         program=program,
         intro=programs.intro_of(program),
+        disclaimer=disclaimer,
         exchanges=list(_with_days(found)),
         older=found[0].id if more else None,
         newest=before is None,
@@ -249,15 +288,16 @@ def _with_days(found: Sequence[Exchange]) -> Iterator[dict[str, Any]]:
         last = day
 
 
-def _keep_draft(code: str, text: str) -> None:
-    if len(zlib.compress(json.dumps(text).encode())) <= DRAFT_BYTES:
-        person = session.get(identity.FORMER)
-        session["draft"] = {"code": code, "text": text, "person": person}
+def _keep_draft(code: str, form: QuestionForm, *, of: int | None) -> None:
+    """Keep what the form brought until its person can ask it."""
+    text = form.message.data
+    if text and len(zlib.compress(json.dumps(text).encode())) <= DRAFT_BYTES:
+        session["draft"] = {"code": code, "text": text, "person": of}
 
 
 def _take_draft(code: str) -> str:
     draft = session.get("draft")
-    if draft and draft["code"].upper() == code.upper():
+    if draft and draft["code"].casefold() == code.casefold():
         session.pop("draft")
         return str(draft["text"])
     return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -42,7 +42,7 @@ def select() -> ResponseReturnValue:
     return render_template(
         "programs/select.html",
         listing=listing,
-        last=next((each for each in listing.all_open if each.code == last), None),
+        last=programs.called(listing.all_open, last),
         categories=[("", _("All")), *((code, _(label)) for code, label in listing.categories)],
         category=category,
         is_new=programs.is_new,
@@ -51,9 +51,19 @@ def select() -> ResponseReturnValue:
     )
 
 
+@bp.get("/index_generic/<code>")
 @bp.get("/set_program/<code>")
 @signed_in
 def choose(code: str) -> ResponseReturnValue:
     """Check that a program is open and go to its chat; nothing is granted by it."""
     program = programs.enter_program(db, identity.user().id, code)
+    session["program"] = program.code  # What a script asks that names no program.
     return redirect(url_for("chat.page", code=program.code))
+
+
+@bp.get("/index_bcc")
+@bp.get("/index_mi")
+@bp.get("/index_safety")
+def old_program() -> ResponseReturnValue:
+    """Lead the bookmarks of the three founding programs to their chats."""
+    return choose(request.path.removeprefix("/index_"))

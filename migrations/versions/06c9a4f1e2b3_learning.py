@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
+
+from migrations.found import create_index, create_table
 
 revision = "06c9a4f1e2b3"
 down_revision = "f58d3e7a6b10"
@@ -12,8 +13,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index("ix_chat_history_page", "chat_history", ["user_id", "program_code", "id"])
-    op.create_table(
+    create_index("ix_chat_history_page", "chat_history", ["user_id", "program_code", "id"])
+    create_table(
         "quota_uses",
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("program_id", sa.Integer(), nullable=False),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
+
+from migrations.found import create_index, create_table
 
 revision = "17d0b5a2f3c4"
 down_revision = "06c9a4f1e2b3"
@@ -12,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_table(
+    create_table(
         "audit_entries",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
@@ -25,9 +26,9 @@ def upgrade() -> None:
         sa.Column("details", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_audit_entries_at", "audit_entries", ["at"])
-    op.create_index("ix_audit_entries_user_id", "audit_entries", ["user_id"])
-    op.create_table(
+    create_index("ix_audit_entries_at", "audit_entries", ["at"])
+    create_index("ix_audit_entries_user_id", "audit_entries", ["user_id"])
+    create_table(
         "outgoing_messages",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(48), nullable=False),
@@ -46,10 +47,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "ix_outgoing_messages_recipient", "outgoing_messages", ["recipient", "created_at"]
-    )
-    op.create_index("ix_outgoing_messages_state", "outgoing_messages", ["state", "due_at"])
+    create_index("ix_outgoing_messages_recipient", "outgoing_messages", ["recipient", "created_at"])
+    create_index("ix_outgoing_messages_state", "outgoing_messages", ["state", "due_at"])
 
 
 def downgrade() -> None:

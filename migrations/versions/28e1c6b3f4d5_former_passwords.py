@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.found import create_index, create_table
+
 revision = "28e1c6b3f4d5"
 down_revision = "17d0b5a2f3c4"
 branch_labels = None
@@ -12,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_table(
+    create_table(
         "former_passwords",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
@@ -21,7 +23,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_former_passwords_user_id", "former_passwords", ["user_id"])
+    create_index("ix_former_passwords_user_id", "former_passwords", ["user_id"])
     roles = sa.table("roles", sa.column("name", sa.String), sa.column("permissions", sa.JSON))
     owner = roles.c.name == "owner"
     held = op.get_bind().scalar(sa.select(roles.c.permissions).where(owner)) or []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
+
+from migrations.found import add_columns
 
 revision = "4a03e8b5f6d7"
 down_revision = "39f2d7a4e5c6"
@@ -12,11 +13,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("sessions", sa.Column("device", sa.String(32)))
-    op.add_column("sessions", sa.Column("proved_at", sa.DateTime()))
-    op.add_column("try_counts", sa.Column("open_at", sa.DateTime()))
-    op.add_column(
-        "try_counts", sa.Column("in_a_row", sa.Integer(), nullable=False, server_default="0")
+    add_columns(
+        "sessions", sa.Column("device", sa.String(32)), sa.Column("proved_at", sa.DateTime())
+    )
+    add_columns(
+        "try_counts",
+        sa.Column("open_at", sa.DateTime()),
+        sa.Column("in_a_row", sa.Integer(), nullable=False, server_default="0"),
     )
 
 

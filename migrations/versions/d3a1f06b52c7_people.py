@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.found import add_columns, create_index, create_table
+
 revision = "d3a1f06b52c7"
-down_revision = "c1a4f9d72e10"
+down_revision = "c90b3e64a2d8"
 branch_labels = None
 depends_on = None
 
@@ -21,15 +23,16 @@ OWNER_MAY = [
 
 
 def upgrade() -> None:
-    op.add_column("users", sa.Column("address", sa.String(254)))
-    op.add_column("users", sa.Column("verified_at", sa.DateTime()))
-    op.add_column(
-        "users", sa.Column("from_roster", sa.Boolean(), nullable=False, server_default=sa.false())
+    add_columns(
+        "users",
+        sa.Column("address", sa.String(254)),
+        sa.Column("verified_at", sa.DateTime()),
+        sa.Column("from_roster", sa.Boolean(), nullable=False, server_default=sa.false()),
+        sa.Column("locale", sa.String(35)),
     )
-    op.add_column("users", sa.Column("locale", sa.String(35)))
-    op.create_index("ix_users_address", "users", ["address"], unique=True)
-    op.create_index("ix_user_lo_root_ids_lo_root_id", "user_lo_root_ids", ["lo_root_id"])
-    op.create_table(
+    create_index("ix_users_address", "users", ["address"], unique=True)
+    create_index("ix_user_lo_root_ids_lo_root_id", "user_lo_root_ids", ["lo_root_id"])
+    create_table(
         "roles",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(64), nullable=False),
@@ -38,7 +41,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
     )
-    op.create_table(
+    create_table(
         "role_grants",
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("role_id", sa.Integer(), nullable=False),
@@ -49,7 +52,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("user_id", "role_id"),
     )
-    op.create_table(
+    create_table(
         "entitlements",
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("lo_root_id", sa.String(), nullable=False),
@@ -59,7 +62,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", "lo_root_id", "source"),
     )
     roles = sa.table("roles", sa.column("name", sa.String), sa.column("permissions", sa.JSON))
-    op.bulk_insert(roles, [{"name": "owner", "permissions": OWNER_MAY}])
+    if not op.get_bind().scalar(sa.select(roles.c.name).where(roles.c.name == "owner")):
+        op.bulk_insert(roles, [{"name": "owner", "permissions": OWNER_MAY}])
 
 
 def downgrade() -> None:

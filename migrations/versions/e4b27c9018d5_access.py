@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
+
+from migrations.found import create_index, create_table
 
 revision = "e4b27c9018d5"
 down_revision = "d3a1f06b52c7"
@@ -12,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_table(
+    create_table(
         "sessions",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("token_hash", sa.String(64), nullable=False),
@@ -30,8 +31,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("token_hash"),
     )
-    op.create_index("ix_sessions_user_id", "sessions", ["user_id"])
-    op.create_table(
+    create_index("ix_sessions_user_id", "sessions", ["user_id"])
+    create_table(
         "codes",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("purpose", sa.String(32), nullable=False),
@@ -42,8 +43,8 @@ def upgrade() -> None:
         sa.Column("used_at", sa.DateTime()),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_codes_address", "codes", ["address", "purpose"])
-    op.create_table(
+    create_index("ix_codes_address", "codes", ["address", "purpose"])
+    create_table(
         "try_counts",
         sa.Column("scope", sa.String(32), nullable=False),
         sa.Column("subject", sa.String(254), nullable=False),
@@ -51,7 +52,7 @@ def upgrade() -> None:
         sa.Column("window_ends_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("scope", "subject"),
     )
-    op.create_index("ix_try_counts_window_ends_at", "try_counts", ["window_ends_at"])
+    create_index("ix_try_counts_window_ends_at", "try_counts", ["window_ends_at"])
 
 
 def downgrade() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.found import create_index, create_table
+
 revision = "f58d3e7a6b10"
 down_revision = "e4b27c9018d5"
 branch_labels = None
@@ -12,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_table(
+    create_table(
         "roster_imports",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
@@ -40,14 +42,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["created_by"], ["users.id"], ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_table(
+    create_table(
         "list_in_force",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("import_id", sa.Integer()),
         sa.ForeignKeyConstraint(["import_id"], ["roster_imports.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_table(
+    create_table(
         "roster_lines",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("line", sa.Integer(), nullable=False),
@@ -65,8 +67,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["import_id"], ["roster_imports.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_roster_lines_address", "roster_lines", ["address"])
-    op.create_table(
+    create_index("ix_roster_lines_address", "roster_lines", ["address"])
+    create_table(
         "roster_staged_lines",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("line", sa.Integer(), nullable=False),
@@ -84,10 +86,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["import_id"], ["roster_imports.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
+    create_index(
         "ix_roster_staged_lines_import_id", "roster_staged_lines", ["import_id", "address"]
     )
-    op.create_table(
+    create_table(
         "roster_problems",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("import_id", sa.Integer(), nullable=False),
@@ -99,8 +101,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["import_id"], ["roster_imports.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("ix_roster_problems_import_id", "roster_problems", ["import_id", "line"])
-    op.create_table(
+    create_index("ix_roster_problems_import_id", "roster_problems", ["import_id", "line"])
+    create_table(
         "roster_changes",
         sa.Column("import_id", sa.Integer(), nullable=False),
         sa.Column("address", sa.String(254), nullable=False),
@@ -112,7 +114,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("import_id", "address"),
     )
     in_force = sa.table("list_in_force", sa.column("id", sa.Integer))
-    op.bulk_insert(in_force, [{"id": 1}])
+    if not op.get_bind().scalar(sa.select(in_force.c.id)):
+        op.bulk_insert(in_force, [{"id": 1}])
 
 
 def downgrade() -> None:

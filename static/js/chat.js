@@ -72,8 +72,8 @@ async function exchange(text, draft) {
   }
   if (!(response.headers.get("Content-Type") || "").startsWith("text/event-stream")) {
     const refusal = await response.json();
-    // The page is older than the cookie: it comes back fresh, with the draft in its box.
-    if (refusal.code === "csrf") location.reload();
+    // The page is older than the cookie, or than a text to accept: it comes back fresh, with the draft in its box.
+    if (["csrf", "disclaimer_not_accepted"].includes(refusal.code)) location.reload();
     return refusal;
   }
   let outcome = { error: words.wordsLost };

@@ -76,15 +76,15 @@ class Post:
         content: str = part.get_content()
         return content
 
-    def code(self, address: str) -> str:
+    def code(self, address: str, subject: str = "registration code") -> str:
         """The six digits that were mailed to `address`."""
-        found = re.search(r"^(\d{6})\r?$", self.text(address), re.MULTILINE)
+        found = re.search(r"^(\d{6})\r?$", self.text(address, subject), re.MULTILINE)
         assert found, "no code in the mail"
         return found[1]
 
-    def button(self, address: str) -> str:
+    def button(self, address: str, subject: str = "registration code") -> str:
         """Where the button in the HTML of the mail leads."""
-        part = self.to(address, "registration code").get_body(("html",))
+        part = self.to(address, subject).get_body(("html",))
         assert part is not None
         found = re.search(r'<a class="button" href="([^"]+)"', part.get_content())
         assert found, "no button in the mail"

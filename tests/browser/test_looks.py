@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,10 @@ TWO_FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFr
 ALL_RULES = '{resultTypes: ["violations"]}'
 COLOURS = '{resultTypes: ["violations"], runOnly: ["color-contrast"]}'
 
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15"
+    " (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+)
 ADA = "ada.lovelace@learn.agency.example"
 MATILDA = "matilda.nunez@learn.agency.example"
 
@@ -190,6 +196,55 @@ def test_pages_of_a_learner(learner: Visit, look: Look) -> None:
     look.at(page, "learner history")
     assert learner.goto("/admin") == 403
     look.at(page, "learner not an admin")
+
+
+def test_pages_of_an_account(
+    program: Program, learner: Visit, visits: Callable[..., Visit], look: Look
+) -> None:
+    page = learner.page
+    phone = visits(program, user_agent=IPHONE)
+    phone.goto("/login")
+    phone.sign_in(ADA)
+    phone.page.wait_for_url("**/program_select")
+    learner.goto("/account")
+    expect(page.get_by_role("button", name="Sign out everywhere else")).to_be_visible()
+    look.at(page, "account")
+    learner.goto("/account/password")
+    for typed, name in (("kettle", "short"), ("amber lant", "enough"), ("x" * 16, "run")):
+        learner.fill(password=typed)
+        expect(page.get_by_role("status")).not_to_be_empty()
+        page.wait_for_timeout(800)
+        look.at(page, f"account password {name}")
+    learner.fill(password="seven amber lanterns")
+    expect(page.get_by_role("status")).to_have_text("A very good length.")
+    look.at(page, "account password long")
+    learner.fill(password=PASSWORD)
+    learner.press("Save the new password")
+    expect(page.locator("[data-error-summary]")).to_be_focused()
+    look.at(page, "account password problem")
+
+
+def test_the_page_that_asks_again(
+    program: Program, visits: Callable[..., Visit], look: Look
+) -> None:
+    learner = visits(program)
+    page = learner.page
+    learner.goto("/login")
+    learner.sign_in(ADA)
+    page.wait_for_url("**/program_select")
+    with closing(sqlite3.connect(program.folder / "rollcall.db", isolation_level=None)) as database:
+        database.execute("UPDATE sessions SET proved_at = '2026-01-01 00:00:00.000000'")
+    learner.goto("/account/password")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Please confirm it is you")
+    expect(page.get_by_label("Password", exact=True)).to_be_focused()
+    look.at(page, "account confirm")
+    learner.fill(password="not her password")
+    learner.press("Confirm")
+    expect(page.locator("[data-error-summary]")).to_be_focused()
+    look.at(page, "account confirm problem")
+    learner.fill(password=PASSWORD)
+    learner.press("Confirm")
+    page.wait_for_url("**/account/password")
 
 
 def test_pages_where_nothing_is_open(

@@ -67,6 +67,7 @@ BAD = {
     "CODE_LIFETIME": ["-900"],
     "RATELIMIT_ENABLED": ["2"],
     "UPLOAD_LIMIT": ["0"],
+    "GEOIP_DATABASE": ["/nowhere/cities.mmdb", __file__, "/", "a\0b"],
     "LOG_LEVEL": ["loud"],
 }
 

@@ -7,8 +7,8 @@ import time_machine
 from sqlalchemy import select, update
 
 from app.core.audit import NOWHERE, Origin
-from app.core.errors import SignedOut
-from app.core.people import sessions
+from app.core.errors import NotFound, SignedOut
+from app.core.people import sessions, whereabouts
 from app.core.people.sessions import Lifetimes
 from app.models.access import SignInSession
 from app.models.people import User
@@ -195,3 +195,102 @@ def test_tidying_keeps_what_ended_within_three_months(db, ada):
     assert len(hashes) == 1
     assert sessions.end_session(db, old, "signed_out") is None
     assert sessions.end_session(db, young, "signed_out") == ada.id
+
+
+def test_a_proof_lasts_ten_minutes(db, ada):
+    with time_machine.travel(START, tick=False) as clock:
+        token = open_session(db, ada)
+        lasts = {}
+        for seconds in (0, 599, 601):
+            clock.move_to(START + timedelta(seconds=seconds))
+            lasts[seconds] = sessions.check_session(db, token).proven_lately
+        assert lasts == {0: True, 599: True, 601: False}
+        token = sessions.prove_again(db, token)
+        db.commit()
+        assert sessions.check_session(db, token).proven_lately
+
+
+def test_a_session_from_before_proofs_were_noted_has_none(db, ada):
+    token = open_session(db, ada)
+    db.execute(update(SignInSession).values(proved_at=None))
+    db.commit()
+    assert not sessions.check_session(db, token).proven_lately
+
+
+@pytest.mark.parametrize("renew", [sessions.prove_again, sessions.change_token])
+def test_a_new_token_kills_the_old_one_and_keeps_the_row(renew, db, ada):
+    with time_machine.travel(START, tick=False) as clock:
+        old = open_session(db, ada, remember=True)
+        number = sessions.check_session(db, old).session_id
+        clock.shift(timedelta(minutes=3))
+        fresh = renew(db, old)
+        db.commit()
+        assert not is_in(db, old)
+        assert sessions.check_session(db, fresh).session_id == number
+        [row] = db.scalars(select(SignInSession))
+        assert row.expires_at == START + LIFETIMES.remembered
+        assert row.created_at == row.last_seen_at == START
+        proven = timedelta(minutes=3) if renew is sessions.prove_again else timedelta()
+        assert row.proved_at == START + proven
+
+
+@pytest.mark.parametrize("renew", [sessions.prove_again, sessions.change_token])
+def test_of_two_new_tokens_at_once_one_is_given(renew, db, ada):
+    token = open_session(db, ada)
+    renew(db, token)
+    with pytest.raises(SignedOut):
+        renew(db, token)
+
+
+@pytest.mark.parametrize("renew", [sessions.prove_again, sessions.change_token])
+def test_an_ended_session_gets_no_new_token(renew, db, ada):
+    token = open_session(db, ada)
+    sessions.end_session(db, token, "signed_out")
+    with pytest.raises(SignedOut):
+        renew(db, token)
+
+
+def test_sessions_that_are_over_are_not_among_ones_whereabouts(db, ada, people):
+    grace = people.account("grace@learn.agency.example")
+    with time_machine.travel(START, tick=False) as clock:
+        open_session(db, grace)
+        sessions.end_session(db, open_session(db, ada), "signed_out")
+        open_session(db, ada)
+        remembered = open_session(db, ada, remember=True)
+        clock.shift(timedelta(hours=11))
+        young = open_session(db, ada)
+        clock.shift(timedelta(hours=1))
+
+        def numbers(token):
+            here = sessions.check_session(db, token)
+            return [each.session.id for each in whereabouts.of(db, here, None, limit=10)]
+
+        first, second = numbers(young), numbers(remembered)
+        assert len(first) == 2
+        assert first == second[::-1]
+
+
+def test_whereabouts_are_bounded_and_begin_with_this_one(db, ada):
+    with time_machine.travel(START, tick=False) as clock:
+        this = open_session(db, ada)
+        for _ in range(5):
+            clock.shift(SECOND)
+            open_session(db, ada)
+        found = whereabouts.of(db, sessions.check_session(db, this), None, limit=3)
+        assert [each.is_this for each in found] == [True, False, False]
+        seen = [(each.session.last_seen_at - START) / SECOND for each in found]
+        assert seen == [0, 5, 4]
+
+
+def test_nobody_ends_a_session_of_somebody_else(db, ada, people):
+    grace = people.account("grace@learn.agency.example")
+    hers, mine = open_session(db, grace), open_session(db, ada)
+    here = sessions.check_session(db, mine)
+    number = sessions.check_session(db, hers).session_id
+    for foreign in (number, 99_999):
+        with pytest.raises(NotFound):
+            whereabouts.end_one(db, here, foreign, NOWHERE)
+    whereabouts.end_others(db, here, NOWHERE)
+    db.commit()
+    assert is_in(db, hers)
+    assert is_in(db, mine)

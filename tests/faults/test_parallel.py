@@ -229,7 +229,7 @@ def test_visits_of_twenty_at_once_are_all_counted(start, at_once, db, people, te
     assert db.scalar(select(User.visit_count)) == 20
 
 
-def test_forty_wrong_passwords_at_once_are_five_tries_and_the_rest_must_wait(at_once, db, people, terms):
+def test_forty_wrong_passwords_at_once_are_five_tries_and_the_rest_wait(at_once, db, people, terms):
     people.account(ADA)
     seen = outcomes(at_once(sign_in(terms, "wrong"), 40))
     assert seen == {"cannot_sign_in": 5, "too_many_tries": 35}

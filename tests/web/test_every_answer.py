@@ -9,7 +9,7 @@ from app.database import Base
 
 ADA = "ada@learn.agency.example"
 LINKS = {"token": "x" * 60, "code": "BCC", "import_id": 1, "message_id": 1, "filename": "app.css"}
-LINKS |= {"user_id": 1}
+LINKS |= {"user_id": 1, "session_id": 1}
 
 
 def _paths(app, method):

@@ -276,6 +276,175 @@ def test_scanners_use_nothing_up(visitors, people, mails):
     assert visitors().submit(link, password=NEW).status_code == 303
 
 
+# Case 23: a link works once, and dies when the password changes by other means.
+
+
+def choose(visitors, path, password=NEW, **fields):
+    """Press the button of a mail, or type its code; without looking at the page before."""
+    visitor = visitors()
+    data = {"csrf_token": visitor.token(), "password": password, **fields}
+    return visitor.client.post(path, data=data)
+
+
+def asked(visitors, mails, purpose):
+    """The link and the code of a fresh mail about a reset or a first password."""
+    page = "/forgot-password" if purpose == "reset" else "/first-time-password"
+    visitors().submit(page, last_name="Lovelace", email=ADA)
+    assert mails.link(ADA).startswith(f"/{purpose}-password/")
+    return mails.link(ADA), mails.code(ADA)
+
+
+@pytest.fixture(params=["reset", "setup"])
+def purpose(request, people):
+    """What a mail is about; Ada's account fits it."""
+    people.account(ADA, password="three green kettles" if request.param == "reset" else None)
+    return request.param
+
+
+def test_case_23_a_link_works_once_and_ends_all_sessions(visitors, people, mails, db):
+    sessions = [people.signed_in(ADA), visitors()]
+    sessions[1].sign_in(ADA, remember="1")
+    copy = visitors()
+    copy.client.set_cookie("rollcall", sessions[1].client.get_cookie("rollcall").value)
+    link, code = asked(visitors, mails, "reset")
+    assert choose(visitors, link).status_code == 303
+    for visitor in (*sessions, copy):
+        assert visitor.get("/program_select").status_code == 302
+    before = db.scalar(select(User.password_hash))
+    for _ in range(2):
+        assert choose(visitors, link, "nine red bicycles").status_code == 410
+        late = choose(visitors, "/reset-password", "nine red bicycles", email=ADA, code=code)
+        assert late.status_code == 400
+    db.rollback()
+    assert db.scalar(select(User.password_hash)) == before
+    live = select(func.count()).select_from(SignInSession).where(SignInSession.ended_at.is_(None))
+    assert db.scalar(live) == 1
+
+
+@pytest.mark.parametrize("other", ["its code", "another link", "another code", "the account page"])
+def test_case_23_a_reset_link_dies_when_the_password_changes_by_other_means(
+    visitors, people, mails, other
+):
+    owner = people.signed_in(ADA)
+    link, code = asked(visitors, mails, "reset")
+    if other == "the account page":
+        assert owner.submit("/account/password", password=NEW).status_code == 303
+    elif other == "its code":
+        assert choose(visitors, "/reset-password", email=ADA, code=code).status_code == 303
+    else:
+        newer, newer_code = asked(visitors, mails, "reset")
+        if other == "another link":
+            assert choose(visitors, newer).status_code == 303
+        else:
+            done = choose(visitors, "/reset-password", email=ADA, code=newer_code)
+            assert done.status_code == 303
+    dead = visitors().get(link)
+    assert dead.status_code == 410
+    assert visitors().page(dead).select_one("a[href='/forgot-password']")
+    assert choose(visitors, link, "nine red bicycles").status_code == 410
+    assert visitors().sign_in(ADA, NEW).status_code == 303
+
+
+def test_case_23_a_reset_link_dies_with_this_was_not_me(visitors, people, mails):
+    people.signed_in(ADA)
+    alarm = mails.link(ADA)
+    link, _code = asked(visitors, mails, "reset")
+    assert visitors().submit(alarm).status_code == 303
+    assert choose(visitors, link).status_code == 410
+    assert choose(visitors, mails.link(ADA)).status_code == 303
+
+
+def test_case_23_no_link_outlives_a_change_of_the_address(visitors, purpose, mails, db):
+    link, code = asked(visitors, mails, purpose)
+    db.execute(update(User).values(address="new@x.example", email="new@x.example"))
+    db.commit()
+    assert visitors().get(link).status_code == 410
+    assert choose(visitors, link).status_code == 410
+    for email in (ADA, "new@x.example"):
+        typed = choose(visitors, f"/{purpose}-password", email=email, code=code)
+        assert typed.status_code == 400
+
+
+@pytest.mark.parametrize("way", ["link", "code"])
+def test_case_23_no_set_up_link_works_once_the_password_is_set(visitors, people, mails, way, db):
+    people.account(ADA, password=None)
+    older, older_code = asked(visitors, mails, "setup")
+    link, code = asked(visitors, mails, "setup")
+    if way == "link":
+        assert choose(visitors, link).status_code == 303
+    else:
+        assert choose(visitors, "/setup-password", email=ADA, code=code).status_code == 303
+    before = db.scalar(select(User.password_hash))
+    for each in (older, link):
+        assert visitors().get(each).status_code == 410
+        assert choose(visitors, each, "nine red bicycles").status_code == 410
+    for each in (older_code, code):
+        late = choose(visitors, "/setup-password", "nine red bicycles", email=ADA, code=each)
+        assert late.status_code == 400
+    db.rollback()
+    assert db.scalar(select(User.password_hash)) == before
+
+
+def test_case_23_a_token_opens_no_page_of_another_purpose(visitors, purpose, mails):
+    link, code = asked(visitors, mails, purpose)
+    token = link.rsplit("/", 1)[1]
+    others = {"reset-password", "setup-password", "register/password", "not-me", "lift-pause"}
+    for page in others - {f"{purpose}-password"}:
+        assert visitors().get(f"/{page}/{token}").status_code == 410
+        assert choose(visitors, f"/{page}/{token}").status_code == 410
+    other = "setup" if purpose == "reset" else "reset"
+    assert choose(visitors, f"/{other}-password", email=ADA, code=code).status_code == 400
+    assert choose(visitors, "/lift-pause", email=ADA, code=code).status_code == 400
+    assert choose(visitors, link).status_code == 303
+
+
+def test_case_23_a_forged_or_truncated_token_is_refused_in_words(visitors, purpose, mails, db):
+    link, _code = asked(visitors, mails, purpose)
+    payload, dated, signature = link.rsplit(".", 2)
+    before = db.scalar(select(User.password_hash))
+    for each in (link[:-3], f"{payload}.{dated}", f"{payload}.{signature}", payload, f"{link}xx"):
+        dead = choose(visitors, each)
+        assert dead.status_code == 410
+        assert "This link no longer works" in dead.text
+    db.rollback()
+    assert db.scalar(select(User.password_hash)) == before
+
+
+@pytest.mark.parametrize("way", ["link", "code", "both"])
+def test_case_23_twenty_at_once_have_one_winner(visitors, purpose, mails, db, way):
+    link, code = asked(visitors, mails, purpose)
+    browsers = [visitors() for _ in range(20)]
+    tokens = [browser.token() for browser in browsers]
+    statuses = []
+
+    def use(number):
+        data = {"csrf_token": tokens[number], "password": f"{NEW} {number}"}
+        path = link
+        if way == "code" or (way == "both" and number % 2):
+            path, data = f"/{purpose}-password", data | {"email": ADA, "code": code}
+        statuses.append(browsers[number].client.post(path, data=data).status_code)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses.count(303) == 1
+    # Right codes that come too late are wrong ones, and of wrong ones five are taken.
+    assert set(statuses) <= {303, 400, 410, 429}
+    live = select(func.count()).select_from(SignInSession).where(SignInSession.ended_at.is_(None))
+    assert db.scalar(live) == 1
+    changed = select(func.count()).where(AuditEntry.event == "password:changed")
+    assert db.scalar(changed) == 1
+    assert sum(visitors().sign_in(ADA, f"{NEW} {n}").status_code == 303 for n in range(3)) <= 1
+
+
+def test_who_may_not_be_here_is_mailed_why_and_not_a_way_to_a_password(visitors, people, mails):
+    people.account(ADA, password=None, status="Inactive")
+    assert visitors().sign_in(ADA).status_code == 401
+    assert str(mails.to(ADA)[-1]["Subject"]) == "Your Rollcall account is closed for now"
+
+
 def _rows(db):
     db.rollback()
     return [

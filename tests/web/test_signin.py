@@ -7,9 +7,11 @@ import pytest
 import time_machine
 from sqlalchemy import func, select
 
-from app.models.access import SignInSession
+from app.core.audit import NOWHERE
+from app.core.proof import guesses
+from app.models.access import Code, SignInSession
 from app.models.people import User
-from app.models.records import AuditEntry
+from app.models.records import AuditEntry, OutgoingMessage
 
 ADA = "ada@learn.agency.example"
 
@@ -201,6 +203,129 @@ def test_a_huge_password_is_refused_in_words(visitor, people):
     response = visitor.sign_in(ADA, "x" * 1_000_000)
     assert response.status_code == 413
     assert "larger than" in response.text
+
+
+# Case 21: every door answers alike, whatever is true.
+
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+PBKDF2 = "pbkdf2:sha256:1000$saltsaltsaltsalt$" + "0" * 64
+ACCOUNTS = {
+    "registered": {},
+    "legacy hash": {"password": None, "password_hash": PBKDF2},
+    "no password": {"password": None},
+    "empty hash": {"password": None, "password_hash": ""},
+    "unreadable hash": {"password": None, "password_hash": "md5:what"},
+    "suspended": {"status": "Inactive"},
+    "suspended, no password": {"status": "Inactive", "password": None},
+    "expired": {"expiry_date": LONG_AGO},
+    "off list": {"from_roster": True},
+    "shared": {"address": None, "shared_address": "shared@x.example"},
+    "paused": {},
+}
+
+
+@pytest.fixture
+def everybody(people, db):
+    """An address in each state that it can have, by the name of the state."""
+    emails = {name: f"p{number}@x.example" for number, name in enumerate(ACCOUNTS)}
+    emails["shared"] = "Shared@x.example"
+    for name, columns in ACCOUNTS.items():
+        people.account(emails[name], **columns)
+    people.account("SHARED@x.example", address=None, shared_address="shared@x.example")
+    emails |= {"unknown": "nobody@x.example", "listed": "listed@x.example"}
+    emails |= {"unknown, paused": "nobody2@x.example", "other spelling": "shareD@x.example"}
+    people.listed("Lovelace", emails["listed"], "A1")
+    for name in ("paused", "unknown, paused"):
+        use_up_tries(db, emails[name])
+    # Pages count down to when a mail can be sent again.
+    with time_machine.travel(datetime.now(UTC), tick=False):
+        yield emails
+
+
+def use_up_tries(db, address):
+    """Bring an address to its pause, which goes on for some minutes."""
+    with time_machine.travel(datetime.now(UTC) - timedelta(minutes=6), tick=False) as clock:
+        for _ in range(guesses.LIMIT.tries):
+            guesses.count(db, address, NOWHERE, known=False)
+            clock.shift(timedelta(seconds=32))
+
+
+def answer_to(visitor, path, email, **fields):
+    """All that somebody can see of an answer, the page that it leads to included."""
+    first = visitor.submit(path, email=email, **fields)
+    last = visitor.follow(first)
+    seen = []
+    for response in (first, last):
+        names = sorted({name for name, _value in response.headers} - {"Content-Length"})
+        cookies = sorted(each.split("=")[0] for each in response.headers.getlist("Set-Cookie"))
+        text = _without_tokens(response.text.replace(email, ""))
+        seen.append((response.status_code, response.location, names, cookies, text))
+    return seen
+
+
+def rows(db):
+    """How many codes, messages and audit entries there are."""
+    db.rollback()
+    tables = (Code, OutgoingMessage, AuditEntry)
+    return [db.scalar(select(func.count()).select_from(table)) for table in tables]
+
+
+ASKING = ["/register", "/forgot-password", "/first-time-password"]
+TYPING = ["/register/password", "/reset-password", "/setup-password", "/lift-pause"]
+
+
+@pytest.mark.parametrize("path", ASKING)
+@pytest.mark.parametrize("last_name", ["Lovelace", "Somebody Else"])
+def test_case_21_who_asks_for_a_mail_is_answered_alike(visitors, everybody, db, path, last_name):
+    answers, written = {}, {}
+    for state, email in everybody.items():
+        before = rows(db)
+        answers[state] = answer_to(visitors(), path, email, last_name=last_name)
+        written[state] = [new - old for new, old in zip(rows(db), before, strict=True)]
+    assert {state: each for state, each in answers.items() if each != answers["unknown"]} == {}
+    assert answers["unknown"][0][0] == 303
+    assert {state: each for state, each in written.items() if each != [1, 1, 1]} == {}
+
+
+@pytest.mark.parametrize("path", TYPING)
+def test_case_21_who_types_a_code_is_answered_alike(visitors, everybody, db, path):
+    answers, written = {}, {}
+    for state, email in everybody.items():
+        before = rows(db)
+        fields = {"code": "000000", "password": "seven amber lanterns"}
+        answers[state] = answer_to(visitors(), path, email, **fields)
+        written[state] = [new - old for new, old in zip(rows(db), before, strict=True)]
+    assert {state: each for state, each in answers.items() if each != answers["unknown"]} == {}
+    assert answers["unknown"][0][0] == 400
+    assert {state: each for state, each in written.items() if each != written["unknown"]} == {}
+
+
+def test_case_21_who_signs_in_wrongly_is_answered_alike(visitors, everybody, db):
+    answers, written = {}, {}
+    for state, email in everybody.items():
+        before = rows(db)
+        answers[state] = answer_to(visitors(), "/login", email, password="a wrong password")
+        written[state] = [new - old for new, old in zip(rows(db), before, strict=True)]
+    paused = {state for state, each in answers.items() if each[0][0] == 429}
+    assert paused == {"paused", "unknown, paused"}
+    assert answers["paused"] == answers["unknown, paused"]
+    others = {state: each for state, each in answers.items() if state not in paused}
+    assert {state: each for state, each in others.items() if each != answers["unknown"]} == {}
+    assert answers["unknown"][0][0] == 401
+    assert {each[2] for each in written.values()} == {1}
+
+
+@pytest.mark.parametrize("state", ["suspended", "expired", "off list", "paused"])
+def test_case_21_the_right_password_of_who_may_not_enter_is_answered_as_a_wrong_one(
+    visitors, everybody, state
+):
+    email = everybody[state]
+    right, wrong = (
+        answer_to(visitors(), "/login", email, password=password)
+        for password in ("three green kettles", "a wrong password")
+    )
+    assert right == wrong
 
 
 def _without_tokens(text):

@@ -52,7 +52,19 @@ def disown(db: Session, token: str, *, terms: Terms, origin: Origin) -> str:
     if claimed is None:
         raise LinkDead
     renewing.remember_former(db, user)
-    sessions.end_all_of(db, SignInSession.user_id == user.id, NOT_ME)
+    _end_sessions(db, user.id)
     audit.record(db, Event.INTRUSION_REPORTED, origin, user_id=user.id)
-    letters.send(db, Kind.RESET, user.mailbox, terms=terms)
+    letters.send(db, Kind.RESET, user.email, terms=terms, alarm=True)
     return user.mailbox
+
+
+def _end_sessions(db: Session, user_id: int) -> None:
+    whose = SignInSession.user_id == user_id
+    sessions.end_all_of(db, whose, NOT_ME)
+    # The stranger may have signed out already: no browser counts as one that was here before.
+    db.execute(
+        update(SignInSession)
+        .where(whose)
+        .values(end_reason=NOT_ME)
+        .execution_options(synchronize_session=False)
+    )

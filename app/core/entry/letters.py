@@ -66,11 +66,18 @@ def to_recover(db: Session, email: str, last_name: str | None) -> Kind:
 
 
 def send(
-    db: Session, kind: Kind, email: str, *, terms: Terms, held: bool = False, **facts: Any
+    db: Session,
+    kind: Kind,
+    email: str,
+    *,
+    terms: Terms,
+    held: bool = False,
+    alarm: bool = False,
+    **facts: Any,
 ) -> None:
     """Write the mail of this kind to whom `email` names, with its code where it carries one.
 
-    `held` writes the same rows and sends nothing.
+    `held` writes the same rows and sends nothing; `alarm` is as in `outbox.queue`.
     """
     purpose = PURPOSES.get(kind)
     lifetime = lifetime_of(purpose or Purpose.REGISTRATION, terms)
@@ -96,6 +103,7 @@ def send(
         sealed=sealed,
         once_a_day=kind in ONCE_A_DAY,
         held=held,
+        alarm=alarm,
         **facts,
     )
 

@@ -6,6 +6,7 @@ it proved the mailbox, so that their browser counts as one that was here before.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -44,32 +45,46 @@ def begin(db: Session, address: str, email: str, *, terms: Terms, origin: Origin
         counted_as=address,
         ends_at=ends_at.isoformat(),
         agent=agents.describe(origin.user_agent),
-        ip=origin.ip,
+        place=origin.place,
     )
     audit.record(db, Event.PAUSE_BEGAN, origin, address=address)
 
 
-def read_link(db: Session, token: str, *, terms: Terms) -> tuple[str, datetime]:
-    """The canonical address of a mailed link, and when the pause that it lifts would end.
+@dataclass(frozen=True)
+class Pause:
+    """What a mailed link lifts: whose pause, by canonical address, and when it would end.
 
-    Raises `LinkDead`, also where the pause is over; looking uses nothing up.
+    `mailbox` is where the mail went, which differs where accounts share a canonical address.
     """
+
+    address: str
+    mailbox: str
+    ends_at: datetime
+
+
+def read_link(db: Session, token: str, *, terms: Terms) -> Pause:
+    """The pause of a mailed link. Raises `LinkDead`, also where it is over; uses nothing up."""
     lifetime = letters.lifetime_of(Purpose.UNPAUSE, terms)
     facts = links.read(Link.UNPAUSE, token, lifetime=lifetime, keys=terms.keys)
-    address, ends_at = facts["address"], datetime.fromisoformat(facts["ends_at"])
-    if guesses.paused_until(db, address) != ends_at:
+    ends_at = datetime.fromisoformat(facts["ends_at"])
+    pause = Pause(facts["address"], facts["mailbox"], ends_at)
+    if guesses.paused_until(db, pause.address) != ends_at:
         raise LinkDead
-    return address, ends_at
+    return pause
 
 
 def lift_by_link(db: Session, token: str, *, terms: Terms, origin: Origin) -> str:
-    """End the pause that the link was mailed for; the canonical address. Raises `LinkDead`."""
-    address, ends_at = read_link(db, token, terms=terms)
-    # Of two presses at once one finds the pause.
-    if not guesses.lift(db, address, ends_at=ends_at):
+    """End the pause that the link was mailed for; the canonical address.
+
+    The codes of such mails end with it, and wrong ones are forgotten. Raises `LinkDead`.
+    """
+    pause = read_link(db, token, terms=terms)
+    codes.end_all(db, Purpose.UNPAUSE, pause.mailbox, counted_as=pause.address)
+    # Of two presses at once one finds the pause; the caller rolls the other back.
+    if not guesses.lift(db, pause.address, ends_at=pause.ends_at):
         raise LinkDead
-    audit.record(db, Event.PAUSE_LIFTED, origin, address=address, by="link")
-    return address
+    audit.record(db, Event.PAUSE_LIFTED, origin, address=pause.address, by="link")
+    return pause.address
 
 
 def lift_by_code(db: Session, email: str, code: str, *, terms: Terms, origin: Origin) -> str:

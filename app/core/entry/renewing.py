@@ -92,7 +92,13 @@ def renew(
         whose = and_(whose, SignInSession.id != but_session)
     sessions.end_all_of(db, whose, "password_changed")
     outbox.queue(
-        db, Kind.PASSWORD_CHANGED, user.mailbox, user_id=user.id, locale=user.locale, ip=origin.ip
+        db,
+        Kind.PASSWORD_CHANGED,
+        user.mailbox,
+        user_id=user.id,
+        locale=user.locale,
+        alarm=True,
+        ip=origin.ip,
     )
     audit.record(
         db, Event.PASSWORD_CHANGED, origin, user_id=user.id, actor_id=user.id, method=method

@@ -49,7 +49,7 @@ def with_password(
     First the lane is asked, which may raise `Busy`: then nothing was looked up or counted. The
     try is counted and committed before the hash, for known and unknown addresses alike, and
     the same work is done for both. Who has no password that we can read is mailed a link to set
-    one. Raises `CannotSignIn` or `TooManyPasswords`.
+    one, or why they may not be here. Raises `CannotSignIn` or `TooManyPasswords`.
     """
     address = guesses.counted_form(email)
     with terms.lane():
@@ -63,7 +63,7 @@ def with_password(
             fresh = hashing.hash_password(password, rounds=terms.rounds)
     if user_id is None or stored is None or not right:
         if user_id is not None and not hashing.is_readable(stored):
-            letters.send(db, Kind.SETUP, email, terms=terms)
+            letters.send(db, letters.to_recover(db, email, None), email, terms=terms)
         elif guess.is_last:
             pausing.begin(db, address, email, terms=terms, origin=origin)
         refuse(db, CannotSignIn(), "password", origin, address=address, why="wrong")
@@ -177,8 +177,9 @@ def _tell_of_new_device(db: Session, user: User, method: str, origin: Origin) ->
         user.mailbox,
         user_id=user.id,
         locale=user.locale,
+        alarm=True,
         agent=agents.describe(origin.user_agent),
-        ip=origin.ip,
+        place=origin.place,
         at=clock.now().isoformat(),
         method=method,
     )

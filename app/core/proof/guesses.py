@@ -38,26 +38,30 @@ class Guess:
 
 
 def counted_form(typed: str) -> str:
-    """The canonical form of an address, or of what is none: it is counted and answered alike."""
+    """The canonical form of an address, or of what is none: it is counted and answered alike.
+
+    The form of what is no address is nobody's address: the blank in it sees to that.
+    """
     try:
         return canonical(typed)
     except BadAddress:
-        plain = typed.strip().lower()[:254].encode("utf-8", "replace").decode()
-        return plain.replace("\0", "")
+        plain = typed.strip().lower().encode("utf-8", "replace").decode()
+        return f"? {plain}"[:254].replace("\0", "\ufffd")
 
 
 def count(db: Session, address: str, origin: Origin, *, known: bool) -> Guess:
     """Count a try for this canonical address and commit it, before the password is looked at.
 
-    A `known` browser has its own count first; once that is used up it is one of the strangers.
-    Raises `TooManyPasswords`.
+    A `known` browser has its own count, with its own waits; once that is used up it is one of
+    the strangers. Raises `TooManyPasswords`.
     """
     if known and origin.device:
         subject = f"{origin.device} {address}"[:254]
         try:
             throttle.count(db, DEVICE, subject, LIMIT)
-        except TooManyTries:
-            pass
+        except TooManyTries as refusal:
+            if refusal.until != throttle.until(db, DEVICE, subject):
+                raise TooManyPasswords(refusal.until, clock.now()) from None
         else:
             return Guess(DEVICE, subject, is_last=False)
     try:

@@ -1,0 +1,126 @@
+"""The legacy and our own tables of a PostgreSQL database as one SQL file, and back.
+
+No other program is needed, whatever the versions of server and tools are. The file is written in
+the form of `pg_dump`, one statement a line and rows as COPY writes them, so that `psql -f` can
+restore it by hand. It holds tables with their columns, defaults, sequences, keys, constraints,
+indexes and grants; not views, triggers, functions, policies and comments, which stay as they are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+from app.core.desk.adopt.copies import catalogue
+from app.core.desk.adopt.copies.broken import BadBackup
+from app.core.desk.adopt.legacy import LEFTOVER_TABLES
+from app.core.desk.adopt.listing import TABLE
+from app.database import LOCK_TIMEOUT, Base
+
+FIRST = "-- Rollcall backup 1, restorable by: psql --set ON_ERROR_STOP=1 --file"
+LAST = "-- complete"
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def our_tables() -> list[str]:
+    """The tables that an adoption may touch: the legacy application's and ours."""
+    return sorted({*Base.metadata.tables, *LEFTOVER_TABLES, TABLE, "alembic_version"})
+
+
+def save(url: str, path: Path) -> None:
+    """Write those tables of the database at `url` into the empty file `path`."""
+    with connect(url) as connection, path.open("wb") as file:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        _write(connection, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def restore(url: str, path: Path) -> None:
+    """Drop those tables, and make them anew from the file `path`, in one transaction."""
+    with path.open("rb") as file:
+        if file.readline().decode("utf-8", "replace").rstrip("\n") != FIRST:
+            raise BadBackup(f"{path} is no backup of a PostgreSQL database.")
+        file.seek(-len(LAST) - 1, os.SEEK_END)
+        if file.read().decode("utf-8", "replace").strip() != LAST:
+            raise BadBackup(f"{path} ends too early.")
+        file.seek(0)
+        try:
+            with connect(url) as connection:
+                connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}")
+                _drop(connection, our_tables())
+                _read(connection, file)
+        except psycopg.Error as error:
+            words = str(error).strip().splitlines()[0] if str(error).strip() else ""
+            raise BadBackup(f"PostgreSQL refused ({type(error).__name__}): {words}") from None
+
+
+def connect(url: str) -> Connection:
+    """A connection whose block is one transaction."""
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(plain, connect_timeout=5)
+
+
+def _write(connection: Connection, file: IO[bytes]) -> None:
+    tables = catalogue.existing(connection, our_tables())
+    _line(file, FIRST)
+    _line(file, "BEGIN;")
+    for statement in _before_rows(connection, tables):
+        _statement(file, statement)
+    for table in tables:
+        names = sql.SQL(", ").join(
+            sql.Identifier(each.name) for each in table.columns if not each.generated
+        )
+        copy = sql.SQL("COPY {} ({}) ").format(sql.Identifier(table.name), names)
+        _statement(file, copy.as_string(connection) + "FROM stdin;")
+        with connection.cursor().copy(copy + sql.SQL("TO STDOUT")) as rows:
+            for row in rows:
+                file.write(row)
+        _line(file, "\\.")
+    for statement in catalogue.after_rows(connection, tables):
+        _statement(file, statement)
+    _line(file, "COMMIT;")
+    _line(file, LAST)
+
+
+def _before_rows(connection: Connection, tables: list[catalogue.Table]) -> Iterator[str]:
+    yield from catalogue.drop_outside_keys(connection, our_tables())
+    names = ", ".join(f'"{name}"' for name in our_tables())
+    yield f"DROP TABLE IF EXISTS {names};"
+    yield from catalogue.before_rows(connection, tables)
+
+
+def _drop(connection: Connection, names: list[str]) -> None:
+    for statement in catalogue.drop_outside_keys(connection, names):
+        connection.execute(statement.encode())
+    listed = sql.SQL(", ").join(sql.Identifier(name) for name in names)
+    # Without CASCADE: a view that somebody made must not vanish with them.
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(listed))
+
+
+def _read(connection: Connection, file: IO[bytes]) -> None:
+    for line in file:
+        if line.startswith(b"COPY "):
+            with connection.cursor().copy(line.strip().rstrip(b";")) as rows:
+                for row in iter(file.readline, b"\\.\n"):
+                    rows.write(row)
+        elif not line.startswith((b"--", b"BEGIN;", b"COMMIT;")):
+            connection.execute(line)
+
+
+def _statement(file: IO[bytes], statement: str) -> None:
+    if "\n" in statement:
+        raise BadBackup(f"A definition in the database has a line break in it: {statement[:80]}")
+    _line(file, statement)
+
+
+def _line(file: IO[bytes], text: str) -> None:
+    file.write(text.encode() + b"\n")

@@ -1,0 +1,80 @@
+"""One's own account: who one is, the password, where one is signed in."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, session
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from app.core.entry import changing
+from app.core.people import places, whereabouts
+from app.core.people.agents import Agent
+from app.core.people.sessions import Presence
+from app.edge import identity
+from app.edge.db import db
+from app.edge.guards import signed_in
+from app.edge.ours import ours
+
+bp = Blueprint("account", __name__)
+
+MOST_LISTED = 50
+"""Sessions that the page shows; all the others can be ended together."""
+
+METHODS = {
+    "first_admin": _l("by the link of the first start"),
+    "password": _l("with your password"),
+    "registration": _l("when you registered"),
+    "reset": _l("with a new password, by mail"),
+    "setup": _l("with your first password, by mail"),
+}
+"""How a session was opened, in words; see `core.entry.signin.admit`."""
+
+
+@bp.get("/account")
+@signed_in
+def page() -> ResponseReturnValue:
+    """Show what there is to look after."""
+    here = present()
+    shown = whereabouts.of(db, here, ours().places, limit=MOST_LISTED)
+    return render_template(
+        "account/page.html",
+        user=here.user,
+        changed_at=changing.changed_at(db, here.user.id),
+        whereabouts=shown,
+        more=len(shown) == MOST_LISTED,
+        methods=METHODS,
+        name_of=name_of,
+        whence=whence,
+    )
+
+
+def present() -> Presence:
+    """Who is signed in, and by which session. Raises `SignedOut`."""
+    identity.user()
+    here = identity.presence()
+    assert here is not None  # Else there would be no user.
+    return here
+
+
+def name_of(agent: Agent) -> str:
+    """A browser and its system, in the reader's words."""
+    browser = agent.browser or _("An unknown browser")
+    if agent.system is None:
+        return browser
+    words: str = _("%(browser)s on %(system)s", browser=browser, system=agent.system)
+    return words
+
+
+def whence(place: str | None) -> str:
+    """Where a session came from, in the reader's words."""
+    if place is None:
+        words: str = _("From an unknown place")
+    else:
+        words = _("From %(place)s", place=_(place) if place == places.LOCAL else place)
+    return words
+
+
+def carry(token: str) -> None:
+    """Let this browser's cookie name its session by the new token; the rest of it stays."""
+    session[identity.TOKEN] = token

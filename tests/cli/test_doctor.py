@@ -1,0 +1,198 @@
+"""`flask rollcall doctor` and `scripts/test_auth_system.py`: what they check, and no trace."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
+
+from app import config, create_app
+from app.config import ROOT
+from app.core import clock, outbox
+from app.core.outbox import Kind
+from app.database import Base
+from app.models.people import User
+from app.models.records import OutgoingMessage
+from tests.servers import free_port
+
+SCRIPT = ROOT / "scripts" / "test_auth_system.py"
+NAMES = [
+    "settings", "secret", "hosts and proxies", "database", "schema", "people", "worker",
+    "password hashes", "links", "mail", "disk",
+]  # fmt: skip
+
+
+def look(app: Flask, *options: str) -> Any:
+    return app.test_cli_runner().invoke(args=["rollcall", "doctor", *options])
+
+
+def checks(app: Flask, code: int) -> dict[str, dict[str, Any]]:
+    """The checks by name; fails unless the doctor ends with `code`."""
+    result = look(app, "--json")
+    assert result.exit_code == code, result.output
+    told = json.loads(result.stdout)
+    assert told["fine"] is (code == 0)
+    return {check["name"]: check for check in told["checks"]}
+
+
+def wrong(app: Flask) -> dict[str, str]:
+    """The remedies of what is wrong, by name."""
+    found = checks(app, 1)
+    assert all(check["remedy"] for check in found.values() if not check["fine"])
+    return {name: check["remedy"] for name, check in found.items() if not check["fine"]}
+
+
+def test_a_good_installation_passes_every_check(app, db):
+    assert list(checks(app, 0)) == NAMES
+    shown = look(app)
+    assert shown.exit_code == 0
+    assert shown.stdout.splitlines()[0] == "ok    settings: read, for development"
+    assert "\x1b" not in shown.output
+
+
+def test_people_who_wait_for_a_choice_are_found(app, db, people):
+    people.account("ada@learn.agency.example")
+    db.execute(update(User).values(enforced=False))
+    db.commit()
+    assert wrong(app) == {"people": "Run: flask rollcall adopt --dry-run"}
+
+
+def test_messages_that_nobody_delivers_are_found(app, db):
+    outbox.queue(db, Kind.ADMIN_TEST, "ada@learn.agency.example", user_id=None)
+    db.commit()
+    checks(app, 0)
+    db.execute(update(OutgoingMessage).values(due_at=clock.now() - timedelta(minutes=6)))
+    db.commit()
+    assert wrong(app) == {"worker": "Run: flask rollcall worker"}
+
+
+def test_an_older_database_and_a_broken_one_are_found(app, db):
+    head = db.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+    db.execute(text("UPDATE alembic_version SET version_num = 'a7baf7b52083'"))
+    db.commit()
+    try:
+        assert "alembic upgrade head" in wrong(app)["database"]
+    finally:
+        db.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": head})
+        db.commit()
+    db.execute(text("ALTER TABLE former_passwords RENAME COLUMN set_at TO set_when"))
+    db.commit()
+    try:
+        found = checks(app, 1)["schema"]
+        assert found["words"] == "missing: former_passwords.set_at"
+    finally:
+        db.execute(text("ALTER TABLE former_passwords RENAME COLUMN set_when TO set_at"))
+        db.commit()
+
+
+def test_a_secret_that_others_can_read_is_found(environment):
+    del environment["FLASK_SECRET_KEY"]
+    made = create_app(config.load(environment))
+    Path(environment["DATA_DIR"], "secret.key").chmod(0o640)
+    assert wrong(made)["secret"].startswith("Run: chmod 600 ")
+    made.extensions["rollcall"].sessions.kw["bind"].dispose()
+
+
+def test_a_mail_server_that_does_not_answer_is_found(environment):
+    port = free_port()
+    settings = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(port), "MAIL_TIMEOUT": "1"}
+    made = create_app(config.load(environment | settings))
+    found = checks(made, 1)["mail"]
+    assert found["words"] == f"127.0.0.1:{port}: ConnectionRefusedError"
+    made.extensions["rollcall"].sessions.kw["bind"].dispose()
+
+
+def test_https_without_a_proxy_is_found(environment):
+    made = create_app(config.load(environment | {"PUBLIC_URL": "https://learn.agency.example"}))
+    assert "TRUSTED_PROXIES" in wrong(made)["hosts and proxies"]
+    made.extensions["rollcall"].sessions.kw["bind"].dispose()
+
+
+@pytest.fixture
+def installation(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The environment of an installation that has been started, on this test's database."""
+    create_app(config.load(environment)).extensions["rollcall"].sessions.kw["bind"].dispose()
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | environment
+
+
+def run_script(
+    environment: dict[str, str], *arguments: str, folder: Path = Path("/")
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment,
+        timeout=120,
+    )
+
+
+def traces(folder: Path) -> dict[str, str]:
+    """Every file below a folder, by a checksum of what is in it."""
+    return {
+        str(path): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def rows(db: Session) -> dict[str, list[str]]:
+    db.rollback()
+    found = {
+        table.name: sorted(map(repr, db.execute(select(table))))
+        for table in Base.metadata.sorted_tables
+    }
+    db.close()
+    return found
+
+
+def test_the_script_checks_the_same_from_any_folder_and_leaves_no_trace(
+    installation, db, app, tmp_path, database_url
+):
+    before = rows(db)
+    db.get_bind().dispose()
+    on_disk = traces(tmp_path)
+    done = run_script(installation, "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [check["name"] for check in json.loads(done.stdout)["checks"]] == NAMES
+    assert traces(tmp_path) == on_disk
+    assert rows(db) == before
+
+
+def test_the_script_names_every_bad_setting_at_once(installation, database_url):
+    done = run_script(installation | {"ROLLCALL_ENV": "production", "PORT": "none"})
+    assert done.returncode == 1
+    assert "WRONG settings: PORT is not a whole number." in done.stdout
+    assert "WRONG settings: MAIL_SERVER is missing." in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_the_script_makes_nothing_where_nothing_was_started(installation, tmp_path):
+    shutil.rmtree(installation["DATA_DIR"])
+    del installation["FLASK_SECRET_KEY"]
+    done = run_script(installation)
+    assert done.returncode == 1
+    assert "Run: scripts/run" in done.stdout
+    assert not Path(installation["DATA_DIR"]).exists()
+    Path(installation["DATA_DIR"]).mkdir()
+    done = run_script(installation)
+    assert done.returncode == 1
+    assert "WRONG secret: there is none yet" in done.stdout
+    assert list(Path(installation["DATA_DIR"]).iterdir()) == []
+
+
+def test_the_script_is_used_without_other_words(installation):
+    assert run_script(installation, "--verbose").returncode == 2
