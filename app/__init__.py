@@ -31,7 +31,7 @@ from app.core.people.places import Places
 from app.core.people.roles import Permission
 from app.database import make_engine, make_sessions
 from app.delivery.smtp import mail
-from app.edge import db, headers, identity, logs, refusals
+from app.edge import db, gate, headers, identity, logs, refusals
 from app.edge.limits import limiter
 from app.edge.ours import Ours
 
@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(flask_settings(settings))
     logs.configure(settings)
 
-    engine = make_engine(settings.DATABASE_URL, pool_size=settings.WEB_THREADS)
+    engine = make_engine(settings.DATABASE_URL, pool_size=min(16, settings.WEB_THREADS))
     sessions = make_sessions(engine)
     queue = jobs.make_jobs(settings, sessions)
     answer = answers.choose(settings)
@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     dress_pages(app, settings)
     web.init_app(app, show_mail=not settings.MAIL_SERVER and not settings.production)
     app.cli.add_command(commands)
+    gate.init_app(app)
     if settings.TRUSTED_PROXIES:
         hops = settings.TRUSTED_PROXIES
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]

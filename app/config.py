@@ -210,7 +210,7 @@ SETTINGS = [
     Setting("HOST", str, "127.0.0.1", "The address `scripts/run` listens on."),
     Setting("PORT", whole(1, 65535), 5000, "The port `scripts/run` listens on."),
     Setting("WEB_WORKERS", whole(1, 64), 1, "Web server processes."),
-    Setting("WEB_THREADS", whole(2, 256), 16, "Threads of each web server process."),
+    Setting("WEB_THREADS", whole(2, 256), 32, "Threads of each web server process."),
     Setting("DATA_DIR", Path, ROOT / "instance",
             "Where the embedded database, the job queue and the made secret live."),
     Setting("DATABASE_URL", database_address, None,

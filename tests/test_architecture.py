@@ -49,7 +49,14 @@ KNOWS_OF_FLASK = {
 FILE_LINES, FUNCTION_LINES = 250, 30
 REASONS = {
     "app/core/entry/adding.py:add_person": "one journey whose order is its safety",
-    "app/core/entry/recovery.py:_set_password": "all that a new password ends, in one transaction",
+    "app/__init__.py:create_app": "the wiring, a line for each part",
+    "app/core/entry/letters.py:send": "one row of each kind, a line for each column",
+    "app/core/entry/recovery.py:choose_by_code": "one journey whose order is its safety",
+    "app/core/entry/renewing.py:renew": "all that a new password ends, in one transaction",
+    "app/core/entry/signin.py:with_password": "one journey whose order is its safety",
+    "app/core/proof/codes.py:check": "one journey whose order is its safety",
+    "app/core/throttle.py:_counting": "one statement",
+    "app/delivery/render.py:render": "one table of what every mail may say",
     "app/cli/roster.py:import_roster": "a preview and an apply with the same words",
     "app/web/chat.py": "one conversation as page, JSON and stream, which share every part",
     "migrations/versions": "a revision lists its columns once and is never changed again",

@@ -21,6 +21,7 @@ from app.cli.roster import roster
 from app.config import ROOT
 from app.core import clock
 from app.core.audit import NOWHERE
+from app.core.desk import checkup
 from app.core.entry import first_admin
 from app.core.people import roles
 from app.core.roster import imports
@@ -51,6 +52,9 @@ def prepare() -> None:
                 _load_sample(db)
                 db.commit()
                 click.echo("The database was empty: sample list and programs are loaded.", err=True)
+        if checkup.count_not_enforced(db):
+            words = "People came with this database; status and expiry do not count yet."
+            click.echo(f"{words} Run: flask rollcall adopt", err=True)
         if not roles.has_owner(db):
             click.echo(f"Make the first admin account (once, within 24 hours):\n  {_link(db)}")
 

@@ -5,14 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
+from typing import cast
 
-from sqlalchemy import ColumnElement, and_, case, delete, literal, not_, or_, select
+from sqlalchemy import (
+    Insert,
+    Integer,
+    Table,
+    and_,
+    bindparam,
+    case,
+    delete,
+    literal,
+    not_,
+    or_,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.core import clock
 from app.core.errors import ClosedForGood, TooManyTries
+from app.database import UtcDateTime
 from app.models.access import TryCount
+
+COUNTS = cast(Table, TryCount.__table__)
+NO_CEILING = 2**31 - 1
+"""More tries in a row than anybody makes."""
 
 KEPT = timedelta(days=90)
 """How long tries in a row are remembered where a ceiling looks at them."""
@@ -67,10 +86,13 @@ def clear(db: Session, scope: str, subject: str, *, ends_at: datetime | None = N
 
     One statement, so that of two at once one finds something to forget: True for that one.
     """
-    where = [TryCount.scope == scope, TryCount.subject == subject]
+    row = COUNTS.c
+    where = [row.scope == scope, row.subject == subject]
     if ends_at is not None:
-        where.append(TryCount.window_ends_at == ends_at)
-    return db.scalar(delete(TryCount).where(*where).returning(TryCount.count)) is not None
+        where.append(row.window_ends_at == ends_at)
+    # A statement over the table: nothing that the session holds has to be looked through.
+    cleared = delete(COUNTS).where(*where).returning(row.count)
+    return db.scalar(cleared) is not None
 
 
 def tidy(db: Session) -> None:
@@ -86,41 +108,51 @@ def tidy(db: Session) -> None:
 
 def _count(db: Session, scope: str, subject: str, limit: Limit) -> int | None:
     now = clock.now()
-    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
-    over = TryCount.window_ends_at <= now
-    may = or_(TryCount.open_at.is_(None), TryCount.open_at <= now)
-    where = or_(over, and_(TryCount.count < limit.tries, may))
-    if limit.ceiling is not None:
-        where = and_(where, TryCount.in_a_row < limit.ceiling)
-    first = now + limit.waits[1] if 1 in limit.waits else None
-    waits = [(TryCount.count == n - 1, now + wait) for n, wait in limit.waits.items() if n > 1]
-    statement = (
-        insert(TryCount)
+    moments = {f"wait_{n}": now + wait for n, wait in limit.waits.items()}
+    values = {"scope": scope, "subject": subject, "now": now, "ends_at": now + limit.window}
+    limits = {"tries": limit.tries, "ceiling": limit.ceiling or NO_CEILING}
+    statement = _counting(db.get_bind().dialect.name, tuple(limit.waits))
+    return db.execute(statement, moments | values | limits).scalar()
+
+
+@cache
+def _counting(dialect: str, waits: tuple[int, ...]) -> Insert:
+    """The one statement that counts, made once: it is part of every sign-in."""
+    row, now = COUNTS.c, bindparam("now", type_=UtcDateTime())
+    ends_at = bindparam("ends_at", type_=UtcDateTime())
+    after = {n: bindparam(f"wait_{n}", type_=UtcDateTime()) for n in waits}
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    over = row.window_ends_at <= now
+    may = or_(row.open_at.is_(None), row.open_at <= now)
+    among = and_(row.count < bindparam("tries", type_=Integer), may)
+    never = literal(None, UtcDateTime())
+    first = after.get(1, never)
+    return (
+        insert(COUNTS)
         .values(
-            scope=scope,
-            subject=subject,
+            scope=bindparam("scope"),
+            subject=bindparam("subject"),
             count=1,
             in_a_row=1,
-            window_ends_at=now + limit.window,
+            window_ends_at=ends_at,
             open_at=first,
         )
         .on_conflict_do_update(
-            index_elements=[TryCount.scope, TryCount.subject],
+            index_elements=[row.scope, row.subject],
             set_={
-                "count": case((over, 1), else_=TryCount.count + 1),
-                "in_a_row": TryCount.in_a_row + 1,
-                "window_ends_at": case((over, now + limit.window), else_=TryCount.window_ends_at),
-                "open_at": case((over, _moment(first)), *waits, else_=_moment(None)),
+                "count": case((over, 1), else_=row.count + 1),
+                "in_a_row": row.in_a_row + 1,
+                "window_ends_at": case((over, ends_at), else_=row.window_ends_at),
+                "open_at": case(
+                    (over, first),
+                    *((row.count == n - 1, moment) for n, moment in after.items() if n > 1),
+                    else_=never,
+                ),
             },
-            where=where,
+            where=and_(or_(over, among), row.in_a_row < bindparam("ceiling", type_=Integer)),
         )
-        .returning(TryCount.count)
+        .returning(row.count)
     )
-    return db.execute(statement).scalar()
-
-
-def _moment(value: datetime | None) -> ColumnElement[datetime | None]:
-    return literal(value, TryCount.open_at.type)
 
 
 def _why_not(db: Session, scope: str, subject: str, limit: Limit) -> TooManyTries:

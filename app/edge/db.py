@@ -23,6 +23,11 @@ db = cast(Session, LocalProxy(_current))
 def commit() -> None:
     """Commit what the core did, and wake the worker if a message waits for it."""
     db.commit()
+    wake_if_queued()
+
+
+def wake_if_queued() -> None:
+    """Wake the worker if a message was written, by a refusal that committed it too."""
     if db.info.pop("message_queued", False):
         ours().wake()
 

@@ -41,13 +41,21 @@ def origin() -> Origin:
 
 def network() -> str:
     """What limits count by: the address, or the /64 of an IPv6 one, which is one household."""
+    return _network(32, 64)
+
+
+def neighbourhood() -> str:
+    """The network around that: what one organisation or one rack of servers has."""
+    return _network(24, 48)
+
+
+def _network(of_four: int, of_six: int) -> str:
     try:
         address = ipaddress.ip_address(request.remote_addr or "")
     except ValueError:
         return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+    bits = of_six if isinstance(address, ipaddress.IPv6Address) else of_four
+    return str(ipaddress.ip_network((address, bits), strict=False))
 
 
 def presence() -> Presence | None:

@@ -47,5 +47,29 @@ class Lane:
             self._places.release()
 
 
+class Hall:
+    """Where people stand who wait for a door to answer: each of them holds a thread."""
+
+    def __init__(self) -> None:
+        self._inside = 0
+        self._counting = threading.Lock()
+
+    @contextmanager
+    def __call__(self, most: int) -> Iterator[None]:
+        """Stand among at most `most`. Raises `Busy` at once where they are that many already."""
+        with self._counting:
+            full = self._inside >= most
+            self._inside += not full
+        if full:
+            g.answer_at_once = True
+            raise Busy(clock.now() + AGAIN)
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._inside -= 1
+
+
+hall = Hall()
 strangers = Lane(at_once=1, queue=2)
 friends = Lane(at_once=os.cpu_count() or 1)

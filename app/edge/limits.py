@@ -1,69 +1,84 @@
-"""How often a network may knock, and when a door answers."""
+"""How often an address and its network may knock, and when a door answers."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import ParamSpec, TypeVar, cast
 
 from flask import g, request
 from flask_limiter import Limiter
 
-from app.core.proof import guesses
-from app.edge.db import db
-from app.edge.identity import network
+from app.edge import devices
+from app.edge.db import db, wake_if_queued
+from app.edge.identity import neighbourhood, network
+from app.edge.lanes import hall
 from app.edge.ours import ours
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-limiter = Limiter(key_func=network, headers_enabled=True)
+limiter = Limiter(key_func=network)
+"""It sets no headers: its own `Retry-After` would stand on every answer, and over ours."""
 
 DOOR = "60 per minute"
-"""Posts to one door from one network; an office shares one address."""
+"""Posts to one door from one address (an IPv6 /64); an office shares one."""
 
-PER_ADDRESS = "60 per 15 minutes"
-"""Posts to one door about one address, whichever networks they come from."""
+NEIGHBOURS = "600 per minute"
+"""Posts to one door from one network: an IPv4 /24, or an IPv6 /48."""
 
 CHAT = "120 per minute"
 
 
-def typed_address() -> str:
-    """The address that this request is about, in its canonical form where it has one."""
-    return guesses.counted_form(request.form.get("email", ""))
-
-
 def door(view: Callable[P, R]) -> Callable[P, R]:
-    """Limit the posts to a door, per network and per address that they are about."""
-    per_network = limiter.limit(DOOR, methods=["POST"])
-    per_address = limiter.limit(
-        PER_ADDRESS,
-        key_func=typed_address,
-        methods=["POST"],
-        exempt_when=lambda: not request.form.get("email", "").strip(),
-    )
+    """Limit the posts to a door, per address that they come from and per network around it.
+
+    What is typed is no key here: a stranger could use up what an owner needs.
+    """
+    per_address = limiter.limit(DOOR, methods=["POST"])
+    per_network = limiter.limit(NEIGHBOURS, key_func=neighbourhood, methods=["POST"])
     return cast(Callable[P, R], per_network(per_address(view)))
+
+
+def open_again_at() -> float:
+    """When the limit that this request ran into takes another one, in seconds since 1970."""
+    met = limiter.current_limit
+    return float(met.reset_at) if met else time.time() + 60
+
+
+def seconds_left() -> int:
+    """Seconds until then."""
+    return max(1, math.ceil(open_again_at() - time.time()))
 
 
 def at_fixed_time(view: Callable[P, R]) -> Callable[P, R]:
     """Answer a POST that let nobody in at a fixed moment, whatever was found on the way.
 
     The moment is `ANSWER_TIME` seconds after the request began, or the next multiple of it where
-    the work took longer. The wait holds no transaction.
+    the work took longer. The wait holds no transaction. It holds a thread, so that no more than
+    half of them may stand at doors; who comes then gets `Busy` at once, but for browsers that
+    were here before. What was malformed, or turned away before anything was looked up, tells
+    nothing by its time and does not wait.
     """
 
     @wraps(view)
     def timed(*args: P.args, **kwargs: P.kwargs) -> R:
-        started = time.monotonic()
-        try:
+        if request.method != "POST":
             return view(*args, **kwargs)
-        finally:
-            # Who was turned away before anything was looked up learns nothing by the time.
-            if request.method == "POST" and not g.get("let_in") and not g.get("answer_at_once"):
-                db.rollback()
-                _wait_from(started)
+        known = devices.knows(request.form.get("email", ""))
+        with nullcontext() if known else hall(ours().settings.WEB_THREADS // 2):
+            started = time.monotonic()
+            try:
+                return view(*args, **kwargs)
+            finally:
+                if not g.get("let_in") and not g.get("answer_at_once"):
+                    db.rollback()
+                    # Waking takes the time of a write, which must lie before the moment too.
+                    wake_if_queued()
+                    _wait_from(started)
 
     return timed
 

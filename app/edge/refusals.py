@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException, SecurityError, TooManyRequests
 from app.core import audit, clock
 from app.core.audit import Event
 from app.core.errors import N_, ProgramClosed, Refusal, SignedOut, UnknownProgram
-from app.edge import identity
+from app.edge import gate, identity, limits
 from app.edge.db import commit, db
 from app.edge.words import say
 
@@ -142,7 +142,8 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     words = gettext(WORDS.get(status, N_("That did not work."))) % {"limit": limit}
     headers = {}
     if isinstance(error, TooManyRequests):
-        headers["Retry-After"] = "60"
+        headers["Retry-After"] = str(limits.seconds_left())
+        gate.close(limits.open_again_at())
     if allowed := getattr(error, "valid_methods", None):
         headers["Allow"] = ", ".join(sorted(allowed))
     return answer(status, words, error.name.lower().replace(" ", "_"), headers)

@@ -13,7 +13,7 @@ from app.core.errors import LinkDead, TooManyTries, WrongCode
 from app.core.proof.codes import NotSixDigits, RanOut
 from app.edge import devices, identity
 from app.edge.db import commit, db
-from app.edge.fields import NO_ADDRESS, code_field, email_field
+from app.edge.fields import NO_ADDRESS, DoorForm, code_field, email_field
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import terms
 from app.edge.refusals import headers_of
@@ -26,7 +26,7 @@ class PressForm(FlaskForm):
     """A button and its CSRF token."""
 
 
-class LiftForm(FlaskForm):
+class LiftForm(DoorForm):
     """The code from the mail about a pause."""
 
     email = email_field("pause-email")

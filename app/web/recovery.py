@@ -14,7 +14,14 @@ from app.core.entry.signin import Entered
 from app.core.errors import LinkDead
 from app.edge import identity
 from app.edge.db import commit, db
-from app.edge.fields import NO_ADDRESS, code_field, email_field, last_name_field, new_password_field
+from app.edge.fields import (
+    NO_ADDRESS,
+    DoorForm,
+    code_field,
+    email_field,
+    last_name_field,
+    new_password_field,
+)
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import terms
 from app.edge.refusals import headers_of
@@ -27,20 +34,20 @@ PAGES = {Purpose.RESET: "recovery.reset", Purpose.SETUP: "recovery.setup"}
 ASKING = {Purpose.RESET: "recovery.forgot", Purpose.SETUP: "recovery.first_time"}
 
 
-class AddressForm(FlaskForm):
+class AddressForm(DoorForm):
     """Whose password was forgotten."""
 
     email = email_field("forgot-email")
 
 
-class FirstTimeForm(FlaskForm):
+class FirstTimeForm(DoorForm):
     """Who was never here before but has an account."""
 
     last_name = last_name_field()
     email = email_field("first-time-email")
 
 
-class CodeForm(FlaskForm):
+class CodeForm(DoorForm):
     """The code from the mail, and the password to be."""
 
     email = email_field("recovery-email")
@@ -110,7 +117,6 @@ def setup() -> ResponseReturnValue:
 
 @bp.route("/reset-password/<token>", methods=["GET", "POST"])
 @door
-@at_fixed_time
 def reset_by_link(token: str) -> ResponseReturnValue:
     """The button of a reset mail: only the POST uses it up."""
     return _by_link(Purpose.RESET, token)
@@ -118,7 +124,6 @@ def reset_by_link(token: str) -> ResponseReturnValue:
 
 @bp.route("/setup-password/<token>", methods=["GET", "POST"])
 @door
-@at_fixed_time
 def setup_by_link(token: str) -> ResponseReturnValue:
     """The button of a set-up or welcome mail: only the POST uses it up."""
     return _by_link(Purpose.SETUP, token)

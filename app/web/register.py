@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_wtf import FlaskForm
 
 from app.addresses import BadAddress
 from app.core import clock
@@ -16,7 +15,14 @@ from app.core.entry.choosing import NotBoth
 from app.core.entry.signin import Entered
 from app.edge import identity
 from app.edge.db import commit, db
-from app.edge.fields import NO_ADDRESS, code_field, email_field, last_name_field, new_password_field
+from app.edge.fields import (
+    NO_ADDRESS,
+    DoorForm,
+    code_field,
+    email_field,
+    last_name_field,
+    new_password_field,
+)
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import ours, terms
 from app.edge.refusals import headers_of
@@ -27,14 +33,14 @@ bp = Blueprint("register", __name__)
 RESEND_AFTER = timedelta(seconds=30)
 
 
-class WhoForm(FlaskForm):
+class WhoForm(DoorForm):
     """Step 1: who somebody says they are."""
 
     last_name = last_name_field()
     email = email_field("register-email")
 
 
-class ProofForm(FlaskForm):
+class ProofForm(DoorForm):
     """Step 2: the code from the mail, and the password to be."""
 
     email = email_field("register-email")
@@ -98,7 +104,6 @@ def finish() -> ResponseReturnValue:
 
 @bp.route("/register/password/<token>", methods=["GET", "POST"])
 @door
-@at_fixed_time
 def finish_by_link(token: str) -> ResponseReturnValue:
     """The button in the mail: step 2 with address and code filled in; the POST uses it up."""
     facts = registration.read_link(db, token, terms=terms())

@@ -26,7 +26,7 @@ ADA = "ada@learn.agency.example"
 WORDS = "three green kettles"
 NEW = "seven amber lanterns"
 AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
-HERE = Origin(ip="192.0.2.7", user_agent=AGENT, device="the owner's")
+HERE = Origin(ip="192.0.2.7", user_agent=AGENT, device="the owner's", place="Utrecht")
 THERE = Origin(ip="203.0.113.9", user_agent="curl/8.5.0", device="a stranger's")
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -101,7 +101,7 @@ def test_a_sign_in_from_a_new_browser_is_told_with_when_what_and_where(people, e
         [mail] = mails.to(ADA)
         text = mails.text(ADA)
     assert str(mail["Subject"]) == "New sign-in to Rollcall from Firefox on Windows"
-    for words in ("Mar 2, 2026, 09:00 UTC", "Firefox on Windows", "192.0.2.7", "7 days"):
+    for words in ("Mar 2, 2026, 09:00 UTC", "Firefox on Windows", "From: Utrecht", "7 days"):
         assert words in text
     assert WORDS not in mail.as_string()
 

@@ -31,7 +31,8 @@ from app.models.records import AuditEntry, OutgoingMessage
 
 ADA = "ada@learn.agency.example"
 NOBODY = "nobody@x.example"
-HERE = Origin(ip="127.0.0.9", user_agent="Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0")
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"
+HERE = Origin(ip="127.0.0.9", user_agent=AGENT, place="Utrecht, Netherlands")
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 STEP = timedelta(seconds=32)
 MINUTE = timedelta(minutes=1)
@@ -135,7 +136,7 @@ def test_the_tenth_wrong_password_writes_to_the_owner_once(db, people, try_wrong
     text = mails.text(ADA)
     assert "New devices have to wait until Mar 2, 2026, 09:15 UTC" in text
     assert "Last try with: Firefox on Linux" in text
-    assert "From: 127.0.0.9" in text
+    assert "From: Utrecht, Netherlands" in text
     [entry] = events(db, Event.PAUSE_BEGAN)
     assert (entry.ip, entry.details) == ("127.0.0.9", {"address": ADA})
 

@@ -339,6 +339,7 @@ def test_a_new_browser_is_told_of_once_and_one_that_came_by_mail_is_not(visitors
     owner.submit("/register", last_name="Lovelace", email=ADA)
     assert owner.submit(mails.link(ADA), password=PASSWORD).status_code == 303
     before = len(mails.to(ADA))
+    assert not any("New sign-in" in each for each in subjects(mails))
     owner.submit("/logout")
     assert owner.sign_in(ADA).status_code == 303
     assert len(mails.to(ADA)) == before

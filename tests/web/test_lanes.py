@@ -15,7 +15,7 @@ from sqlalchemy import event, func, select
 
 from app.core.errors import Busy
 from app.edge import lanes
-from app.edge.lanes import Lane
+from app.edge.lanes import Hall, Lane
 from app.models.access import Code, TryCount
 from app.models.records import AuditEntry, OutgoingMessage
 from tests.conftest import PASSWORD
@@ -183,6 +183,21 @@ class TestWithAnAnswerTime:
         assert press().status_code == 503
         assert time.monotonic() - started < 0.6
 
+    @pytest.mark.parametrize("path", ["/login", "/forgot-password", "/reset-password"])
+    def test_what_is_malformed_is_said_at_once(self, visitor, path):
+        data = {"csrf_token": visitor.token(), "email": "", "password": ""}
+        started = time.monotonic()
+        assert visitor.client.post(path, data=data).status_code == 422
+        assert time.monotonic() - started < 0.6
+
+    @pytest.mark.parametrize("path", ["/register", "/forgot-password", "/first-time-password"])
+    def test_who_asks_for_a_mail_is_answered_at_the_moment(self, visitor, people, path):
+        people.account(ADA)
+        data = {"csrf_token": visitor.token(), **FIELDS}
+        started = time.monotonic()
+        assert visitor.client.post(path, data=data).status_code == 303
+        assert 1.2 <= time.monotonic() - started < 2.3
+
     def test_who_waits_for_the_moment_to_answer_holds_no_turn(self, visitors, narrow):
         presses = [ready(visitors(), ADA, "wrong words") for _ in range(3)]
         with ThreadPoolExecutor(3) as pool:
@@ -243,6 +258,91 @@ def test_the_place_is_given_back_after_every_kind_of_answer(people, visitors, na
         for _ in range(3):
             assert visitors().sign_in("b@x.example").status_code == 500
     assert visitors().sign_in("b@x.example").status_code == 401
+
+
+# The hall, where those stand who wait for a door to answer.
+
+
+@pytest.fixture
+def full_hall(settings):
+    """As many stand in the hall as may."""
+    with ExitStack() as places:
+        for _ in range(settings.WEB_THREADS // 2):
+            places.enter_context(lanes.hall(settings.WEB_THREADS // 2))
+        yield
+
+
+DOORS = [
+    "/login",
+    "/register",
+    "/register/password",
+    "/forgot-password",
+    "/first-time-password",
+    "/reset-password",
+    "/setup-password",
+    "/lift-pause",
+]
+FIELDS = {"email": ADA, "last_name": "Lovelace", "code": "000000", "password": PASSWORD}
+
+
+@pytest.mark.parametrize("path", DOORS)
+def test_who_finds_the_hall_full_is_turned_away_before_anything_is_looked_up(
+    visitor, people, full_hall, app, db, path
+):
+    people.account(ADA)
+    data = {"csrf_token": visitor.token(), **FIELDS}
+    statements = []
+
+    def note(_connection, _cursor, statement, *_rest):
+        statements.append(statement)
+
+    engine = app.extensions["rollcall"].sessions.kw["bind"]
+    event.listen(engine, "before_cursor_execute", note)
+    response = visitor.client.post(path, data=data)
+    event.remove(engine, "before_cursor_execute", note)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "2")
+    assert statements == []
+    assert visitor.get(path).status_code == 200
+    for table in (TryCount, AuditEntry, Code, OutgoingMessage):
+        assert db.scalar(select(func.count()).select_from(table)) == 0
+
+
+def test_known_browsers_and_mailed_buttons_pass_a_full_hall(people, visitors, mails, settings):
+    ada = known(people, visitors)
+    visitors().submit("/forgot-password", email=ADA)
+    link = mails.link(ADA)
+    most = settings.WEB_THREADS // 2
+    with ExitStack() as places:
+        for _ in range(most):
+            places.enter_context(lanes.hall(most))
+        assert visitors().sign_in(ADA).status_code == 503
+        assert ada.sign_in(GRACE, "wrong words").status_code == 503
+        assert ada.sign_in(ADA).status_code == 303
+        assert visitors().submit(link, password=NEW).status_code == 303
+    assert visitors().sign_in(ADA, NEW).status_code == 303
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_the_place_in_the_hall_is_given_back_however_it_ends(app, error):
+    hall = Hall()
+    for _ in range(3):
+        with app.app_context(), pytest.raises(error), hall(1):
+            raise error
+    with app.app_context(), hall(1), pytest.raises(Busy), hall(1):
+        pass
+    with hall(1):
+        pass
+
+
+def test_every_answer_leaves_the_hall(visitors, people, settings):
+    people.account(ADA)
+    for path in DOORS:
+        for fields in (FIELDS, FIELDS | {"email": "no address"}, {"email": ""}):
+            assert visitors().submit(path, **fields).status_code != 503
+    assert visitors().client.post("/login", data={"email": ADA}).status_code == 400
+    with ExitStack() as places:
+        for _ in range(settings.WEB_THREADS // 2):
+            places.enter_context(lanes.hall(settings.WEB_THREADS // 2))
 
 
 # Who proved something waits.

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from app.core.audit import NOWHERE
 from app.core.proof import guesses
+from app.edge import identity
 from app.models.access import Code, SignInSession
 from app.models.people import User
 from app.models.records import AuditEntry, OutgoingMessage
@@ -203,6 +204,60 @@ def test_a_huge_password_is_refused_in_words(visitor, people):
     response = visitor.sign_in(ADA, "x" * 1_000_000)
     assert response.status_code == 413
     assert "larger than" in response.text
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+class TestWithLimits:
+    """Networks and addresses are limited here, as everywhere but in tests."""
+
+    @pytest.fixture
+    def environment(self, environment):
+        """The settings' environment, with the limits on."""
+        return environment | {"RATELIMIT_ENABLED": "true"}
+
+    def test_an_answer_says_when_to_come_again_only_where_it_has_to(self, visitor):
+        with time_machine.travel(datetime.now(UTC), tick=False):
+            answers = [visitor.sign_in("nobody@x.example", "wrong words") for _ in range(6)]
+        assert [each.status_code for each in answers] == [401] * 5 + [429]
+        assert [each.headers.get("Retry-After") for each in answers] == [None] * 5 + ["2"]
+        assert "Retry-After" not in visitor.get("/login").headers
+
+    def test_a_network_that_knocks_too_often_is_told_when_its_minute_is_over(self, visitor):
+        data = {"csrf_token": visitor.token(), "email": "", "password": ""}
+        answers = [visitor.client.post("/login", data=data) for _ in range(61)]
+        assert {each.status_code for each in answers[:60]} == {422}
+        assert answers[60].status_code == 429
+        assert 1 <= int(answers[60].headers["Retry-After"]) <= 61
+
+    def test_an_address_that_is_tried_from_everywhere_is_not_used_up_for_its_owner(self, visitor):
+        data = {"csrf_token": visitor.token(), "email": ADA, "password": ""}
+        for number in range(121):
+            origin = {"REMOTE_ADDR": f"203.0.113.{number}"}
+            answer = visitor.client.post("/login", data=data, environ_base=origin)
+            assert answer.status_code == 422
+
+    def test_the_neighbours_of_an_address_are_limited_together(self, visitor):
+        data = {"csrf_token": visitor.token(), "email": "", "password": ""}
+        statuses = []
+        for number in range(610):
+            origin = {"REMOTE_ADDR": f"203.0.113.{number // 50}"}
+            answer = visitor.client.post("/login", data=data, environ_base=origin)
+            statuses.append(answer.status_code)
+        assert statuses == [422] * 600 + [429] * 10
+        elsewhere = {"REMOTE_ADDR": "203.0.112.1"}
+        assert visitor.client.post("/login", data=data, environ_base=elsewhere).status_code == 422
+
+    @pytest.mark.parametrize(
+        ("address", "own", "around"),
+        [
+            ("203.0.113.7", "203.0.113.7/32", "203.0.113.0/24"),
+            ("2001:db8:7:8:9::1", "2001:db8:7:8::/64", "2001:db8:7::/48"),
+            ("", "unknown", "unknown"),
+        ],
+    )
+    def test_what_counts_as_one_address_and_as_its_network(self, app, address, own, around):
+        with app.test_request_context(environ_base={"REMOTE_ADDR": address}):
+            assert (identity.network(), identity.neighbourhood()) == (own, around)
 
 
 # Case 21: every door answers alike, whatever is true.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from app.models.people import Entitlement, RoleGrant, Source, Status, User
 from app.models.rosters import RosterLine
 
 
+@cache
 def on_list() -> ColumnElement[bool]:
     """The SQL condition under which the list does not keep a `User` out.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
 from wtforms import BooleanField, EmailField, PasswordField
 from wtforms.validators import DataRequired
 
@@ -14,6 +13,7 @@ from app.core.errors import Busy, CannotSignIn, TooManyTries
 from app.core.people import roles
 from app.edge import devices, identity, lanes
 from app.edge.db import commit, db
+from app.edge.fields import DoorForm
 from app.edge.guards import safe_next
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import terms
@@ -22,7 +22,7 @@ from app.edge.words import say
 from app.web.signin import bp
 
 
-class PasswordForm(FlaskForm):
+class PasswordForm(DoorForm):
     """What signing in asks for."""
 
     email = EmailField(
