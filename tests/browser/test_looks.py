@@ -11,13 +11,19 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import select
 
+from app.core.proof import links, stamps
+from app.core.proof.links import Link
+from app.database import make_engine, make_sessions
+from app.models.people import User
 from tests.browser.conftest import PASSWORD, Post, Visit, september_list
 from tests.servers import Program
 
@@ -138,6 +144,59 @@ def test_pages_before_signing_in(
     look.at(visitor.page, "out check your mail")
     visitor.goto(post.button(address))
     look.at(visitor.page, "out by the button of the mail")
+
+
+def test_pages_for_who_forgot_or_is_told_of_a_stranger(
+    program: Program,
+    post: Post,
+    visits: Callable[..., Visit],
+    look: Look,
+    cookies: dict[str, list],
+) -> None:
+    visitor = visits(program)
+    visitor.goto("/first-time-password")
+    look.at(visitor.page, "recovery first time")
+    visitor.goto("/forgot-password")
+    look.at(visitor.page, "recovery forgot")
+    visitor.fill(email=ADA)
+    visitor.press("Send the mail")
+    look.at(visitor.page, "recovery check your mail")
+    visitor.goto(post.button(ADA, "Choose a new"))
+    visitor.fill(password="kettle")
+    look.at(visitor.page, "recovery by link")
+    visitor.goto("/reset-password/dead")
+    look.at(visitor.page, "recovery dead link")
+    visitor.goto("/lift-pause")
+    visitor.fill(email=ADA, code="12345")
+    visitor.press("Lift the pause")
+    look.at(visitor.page, "alarm lift by code")
+    for name, path in links_of_alarm(program).items():
+        assert visitor.goto(path) == 200
+        look.at(visitor.page, f"alarm {name}")
+
+
+def links_of_alarm(program: Program) -> dict[str, str]:
+    """The links of the two mails about strangers, as the worker would mint them."""
+    keys = [(program.folder / "secret.key").read_text().strip()]
+    ends_at = datetime.now(UTC) + timedelta(minutes=9)
+    with closing(sqlite3.connect(program.folder / "rollcall.db")) as database, database:
+        row = ("password", ADA, 10, ends_at.replace(tzinfo=None).isoformat(" "), 10)
+        database.execute(
+            "INSERT OR REPLACE INTO try_counts (scope, subject, count, window_ends_at, in_a_row)"
+            " VALUES (?, ?, ?, ?, ?)",
+            row,
+        )
+    engine = make_engine(f"sqlite:///{program.folder / 'rollcall.db'}")
+    with make_sessions(engine)() as db:
+        ada = db.scalars(select(User).where(User.address == ADA)).one()
+        stamp = stamps.stamp_of(ada)
+    engine.dispose()
+    pause = {"address": ADA, "mailbox": ADA, "ends_at": ends_at.isoformat()}
+    not_me = {"user": ada.id, "stamp": stamp}
+    return {
+        "lift by link": "/lift-pause/" + links.mint(Link.UNPAUSE, pause, keys=keys),
+        "not me": "/not-me/" + links.mint(Link.NOT_ME, not_me, keys=keys),
+    }
 
 
 def test_pages_with_a_problem(program: Program, visits: Callable[..., Visit], look: Look) -> None:

@@ -210,6 +210,31 @@ class TestWithAnAnswerTime:
             assert time.monotonic() - started > 0.3
 
 
+class TestWithFourThreads:
+    """Two may stand at doors here, which answer after 1.2 seconds."""
+
+    @pytest.fixture
+    def environment(self, environment):
+        """The settings' environment, with few threads."""
+        return environment | {"ANSWER_TIME": "1.2", "WEB_THREADS": "4"}
+
+    def test_who_waits_for_the_moment_to_answer_stands_in_the_hall(self, visitors):
+        def asking(number):
+            visitor = visitors()
+            data = {"csrf_token": visitor.token(), "email": f"p{number}@x.example"}
+            return lambda: visitor.client.post("/forgot-password", data=data)
+
+        presses = [asking(number) for number in range(4)]
+        with ThreadPoolExecutor(2) as pool:
+            inside = [pool.submit(press) for press in presses[:2]]
+            time.sleep(0.6)
+            started = time.monotonic()
+            assert presses[2]().status_code == 503
+            assert time.monotonic() - started < 0.4
+            assert [each.result().status_code for each in inside] == [303] * 2
+        assert presses[3]().status_code == 303
+
+
 # Who hashes, and how many at once.
 
 
