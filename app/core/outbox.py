@@ -76,11 +76,12 @@ def queue(
     if any(ord(character) < 32 for character in recipient):
         raise ValueError("a recipient with a control character")
     scope = "mail:alarm" if alarm else "mail"
+    # What one cap holds back takes no place under the next: else a minute could use up the day.
     allowed = throttle.take(db, scope, recipient, MOST)
-    allowed &= throttle.take(db, f"{scope}:day", recipient, MOST_A_DAY)
+    allowed = allowed and throttle.take(db, f"{scope}:day", recipient, MOST_A_DAY)
     if once_a_day:
         # The window is per kind: a note to a stranger goes out once, whichever door asked.
-        allowed &= throttle.take(db, f"mail:{kind}", recipient, ONCE_A_DAY)
+        allowed = allowed and throttle.take(db, f"mail:{kind}", recipient, ONCE_A_DAY)
     allowed &= not held
     now = clock.now()
     message = OutgoingMessage(

@@ -90,6 +90,26 @@ def test_a_kind_that_goes_once_a_day_is_counted_by_kind_and_address(db):
         assert queue(db, kind=Kind.NOT_LISTED, once_a_day=True).state == "queued"
 
 
+def test_what_is_held_takes_no_place_of_the_day(db):
+    with time_machine.travel(START, tick=False) as clock:
+        for _ in range(outbox.MOST_A_DAY.tries + 10):
+            queue(db)
+        assert queue(db, kind=Kind.NOT_LISTED, once_a_day=True).state == "held"
+        clock.shift(outbox.MOST.window)
+        assert queue(db).state == "queued"
+        assert queue(db, kind=Kind.NOT_LISTED, once_a_day=True).state == "queued"
+
+
+def test_a_day_has_a_cap_too(db):
+    with time_machine.travel(START, tick=False) as clock:
+        for _ in range(outbox.MOST_A_DAY.tries // outbox.MOST.tries):
+            assert {queue(db).state for _ in range(outbox.MOST.tries)} == {"queued"}
+            clock.shift(outbox.MOST.window)
+        assert queue(db).state == "held"
+        clock.move_to(START + outbox.MOST_A_DAY.window)
+        assert queue(db).state == "queued"
+
+
 @pytest.mark.parametrize("sign", ["\r", "\n", "\0", "\t", "\x1b"])
 def test_a_recipient_that_could_add_a_header_is_refused_when_it_is_written(sign, db):
     with pytest.raises(ValueError, match="control character"):

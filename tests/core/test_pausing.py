@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from app.addresses import BadAddress
 from app.core.audit import Event, Origin
-from app.core.entry import letters, pausing, recovery, signin
+from app.core.entry import letters, pausing, recovery, registration, signin
 from app.core.errors import (
     CannotSignIn,
     ClosedForGood,
@@ -31,6 +31,7 @@ from app.models.records import AuditEntry, OutgoingMessage
 
 ADA = "ada@learn.agency.example"
 NOBODY = "nobody@x.example"
+NEW = "seven amber lanterns"
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"
 HERE = Origin(ip="127.0.0.9", user_agent=AGENT, place="Utrecht, Netherlands")
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -354,9 +355,7 @@ def test_a_new_password_by_mail_ends_the_pause(db, paused, terms, mails):
     recovery.ask_reset(db, ADA, terms=terms, origin=HERE)
     db.commit()
     reset = mails.link(ADA).removeprefix("/reset-password/")
-    recovery.choose_by_link(
-        db, Purpose.RESET, reset, "seven amber lanterns", terms=terms, origin=HERE
-    )
+    recovery.choose_by_link(db, Purpose.RESET, reset, NEW, terms=terms, origin=HERE)
     db.commit()
     assert may_try(db)
     with pytest.raises(LinkDead):
@@ -380,29 +379,38 @@ def ask(db, terms, mails, purpose):
     if purpose is Purpose.UNPAUSE:
         guesses.count(db, ADA, HERE, known=False)
         pausing.begin(db, ADA, ADA, terms=terms, origin=HERE)
+    elif purpose is Purpose.REGISTRATION:
+        registration.begin(db, "Lovelace", ADA, terms=terms, origin=HERE)
     else:
         recovery.ask_reset(db, ADA, terms=terms, origin=HERE)
     db.commit()
     return mails.link(ADA).rsplit("/", 1)[1], mails.code(ADA)
 
 
-@pytest.mark.parametrize("purpose", [Purpose.RESET, Purpose.SETUP, Purpose.UNPAUSE])
+def press(db, terms, purpose, token):
+    """Presses the button of that mail."""
+    if purpose is Purpose.UNPAUSE:
+        pausing.lift_by_link(db, token, terms=terms, origin=HERE)
+    elif purpose is Purpose.REGISTRATION:
+        registration.finish_by_link(db, token, NEW, terms=terms, origin=HERE)
+    else:
+        recovery.choose_by_link(db, purpose, token, NEW, terms=terms, origin=HERE)
+    db.commit()
+
+
+@pytest.mark.parametrize("purpose", Purpose)
 def test_a_hundred_wrong_codes_close_the_way_until_the_button_is_pressed(
     db, people, terms, clock, mails, purpose
 ):
-    people.account(ADA, password=None if purpose is Purpose.SETUP else "three green kettles")
+    people.listed("Lovelace", ADA, "A1")
+    if purpose is not Purpose.REGISTRATION:
+        people.account(ADA, password=None if purpose is Purpose.SETUP else "three green kettles")
     type_wrong_codes(db, clock, terms, purpose)
     clock.shift(timedelta(days=30))
     token, code = ask(db, terms, mails, purpose)
     with pytest.raises(ClosedForGood):
         codes.check(db, purpose, ADA, code, keys=terms.keys)
-    if purpose is Purpose.UNPAUSE:
-        pausing.lift_by_link(db, token, terms=terms, origin=HERE)
-    else:
-        recovery.choose_by_link(
-            db, purpose, token, "seven amber lanterns", terms=terms, origin=HERE
-        )
-    db.commit()
+    press(db, terms, purpose, token)
     code_id, digits = codes.issue(db, purpose, ADA, lifetime=15 * MINUTE, keys=terms.keys)
     assert codes.check(db, purpose, ADA, digits, keys=terms.keys) == code_id
     codes.use(db, purpose, ADA, code_id)
