@@ -59,10 +59,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     refusals.init_app(app)
     headers.init_app(app)
     allow_uploads(app, settings)
+    limiter.init_app(app)  # Before the check of tokens: who has none is counted too.
     CSRFProtect(app)
     Babel(app, locale_selector=reader_language)
     identity.init_app(app)
-    limiter.init_app(app)
     mail.init_app(app)
     dress_pages(app, settings)
     web.init_app(app, show_mail=not settings.MAIL_SERVER and not settings.production)

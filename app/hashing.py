@@ -22,7 +22,7 @@ from werkzeug.security import check_password_hash
 
 MARK = "sha256$"
 PRE_HASH_LABEL = b"rollcall password pre-hash 1"
-OURS = re.compile(r"sha256\$\$2[aby]\$(?:0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
+OURS = re.compile(r"sha256\$\$2[aby]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
 BCRYPT = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-6])\$[./A-Za-z0-9]{53}")
 PBKDF2 = re.compile(r"pbkdf2:sha256:(\d{1,7})\$[A-Za-z0-9]{1,64}\$[0-9a-f]{64}")
 SCRYPT = re.compile(r"scrypt:(\d{1,7}):(\d{1,2}):(\d{1,2})\$[A-Za-z0-9]{1,64}\$[0-9a-f]{128}")
@@ -49,17 +49,22 @@ def verify_password(password: str, stored: str | None, *, rounds: int) -> bool:
     Where `stored` is nothing we can read, a decoy of cost `rounds` is computed all the same, so
     that an account without a password answers no sooner than one with a wrong password.
     """
-    if stored is None or not is_readable(stored):
-        Bcrypt().check_password_hash(_decoy(rounds), _pre_hash(password))
-        return False
-    if OURS.fullmatch(stored):
-        return bool(Bcrypt().check_password_hash(stored.removeprefix(MARK), _pre_hash(password)))
-    return any(_verify_legacy(spelling, stored) for spelling in _spellings(password))
+    if stored is not None and is_readable(stored) and not OURS.fullmatch(stored):
+        return any(_verify_legacy(spelling, stored) for spelling in _spellings(password))
+    ours = stored is not None and is_readable(stored)
+    text = stored.removeprefix(MARK) if ours and stored else _decoy(rounds)
+    if Bcrypt().check_password_hash(text, _pre_hash(password)) and ours:
+        return True
+    # A wrong password that has two spellings costs two hashes everywhere, as it does where a
+    # legacy hash has to be compared with both.
+    for _spelling in _spellings(password)[1:]:
+        Bcrypt().check_password_hash(text, _pre_hash(password))
+    return False
 
 
 def is_readable(stored: str | None) -> bool:
     """Whether somebody can sign in with this hash: anything else counts as no password."""
-    if stored is None:
+    if not isinstance(stored, str):  # Some databases hold bytes here.
         return False
     if found := PBKDF2.fullmatch(stored):
         return 0 < int(found[1]) <= MOST_ITERATIONS

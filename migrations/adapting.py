@@ -83,6 +83,10 @@ def _changes(wanted: sa.Table, leave: frozenset[str]) -> dict[str, dict[str, Any
         else:
             if found["nullable"] != wanted.columns[name].nullable:
                 change["nullable"] = wanted.columns[name].nullable
+            if getattr(found["type"], "timezone", False):
+                # Moments are stored in naive UTC; a zone would be read as if it were none.
+                change["type_"] = sa.DateTime()
+                change["postgresql_using"] = f"\"{name}\" AT TIME ZONE 'UTC'"
             if _is_narrower(found["type"], wanted.columns[name].type):
                 change["type_"] = wanted.columns[name].type
         if change:

@@ -2,7 +2,7 @@
 
 Databases come from the legacy application in many shapes, and one whose stamp is unknown walks
 the whole chain again. So nothing here fails because a thing is there, and nothing is made twice.
-Revisions that were released rely on these functions: their meaning does not change.
+All revisions rely on these functions: what they mean to one must not change for another.
 """
 
 from __future__ import annotations

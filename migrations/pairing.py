@@ -41,11 +41,41 @@ failed, and the person asked again. Where it has more answers, the last ones sta
 """
 
 
+OWN = {"id", "user_id", "program_code", "message", "sender", "timestamp", "is_visible"}
+"""The columns of the old shape that a pair takes over or needs no more."""
+
+JOINED = "FROM answered JOIN chat_history AS answers ON answers.id = answered.answer"
+
+
+def keep_left_overs(names: set[str]) -> None:
+    """Bring what stands in other columns of the answers to the questions, or aside."""
+    if not names:
+        return
+    quoted = [op.get_bind().dialect.identifier_preparer.quote(each) for each in sorted(names)]
+    for each in quoted:
+        op.execute(
+            f"UPDATE chat_history SET {each} = coalesce(chat_history.{each}, answers.{each}) "  # noqa: S608
+            f"{JOINED} WHERE chat_history.id = answered.question"
+        )
+    # As text, because not every type can be compared.
+    differ = " OR ".join(
+        f"CAST(answers.{each} AS TEXT) <> CAST(questions.{each} AS TEXT)" for each in quoted
+    )
+    query = f"{JOINED} JOIN chat_history AS questions ON questions.id = answered.question"
+    if op.get_bind().scalar(sa.text(f"SELECT count(*) {query} WHERE {differ}")):
+        op.execute(
+            f"CREATE TABLE chat_history_answers AS SELECT answered.question, answers.* {query} "
+            f"WHERE {differ}"
+        )
+
+
 def pair_messages() -> None:
     """Turn the old shape into `user_message` and `bot_message`; no message is lost.
 
     The row of the question stays, with its id and date; the answer comes into it, and is hidden
-    if either was. What stands alone keeps its row and an empty other side.
+    if either was. What stands alone keeps its row and an empty other side. A left-over column
+    keeps the value of the question, or takes that of the answer where it had none; where both
+    have one and differ, the row of the answer goes to the table `chat_history_answers`.
     """
     if not has_table("chat_history"):
         return
@@ -71,8 +101,13 @@ def pair_messages() -> None:
         "FROM answered JOIN chat_history AS answers ON answers.id = answered.answer "
         "WHERE chat_history.id = answered.question"
     )
+    keep_left_overs(there - OWN)
     op.execute("DELETE FROM chat_history WHERE id IN (SELECT answer FROM answered)")
     op.execute("DROP TABLE answered")
+    _drop_sides()
+
+
+def _drop_sides() -> None:
     with op.batch_alter_table("chat_history") as batch:
         batch.drop_column("message")
         batch.drop_column("sender")

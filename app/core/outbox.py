@@ -25,6 +25,9 @@ MOST = Limit(tries=5, window=timedelta(minutes=10))
 """Messages to one recipient, over all doors."""
 
 MOST_A_DAY = Limit(tries=40, window=timedelta(days=1))
+ONE_AN_HOUR = Limit(tries=1, window=timedelta(hours=1))
+"""What goes on leaving once the day is used up."""
+
 ONCE_A_DAY = Limit(tries=1, window=timedelta(days=1))
 CLAIM = timedelta(minutes=2)
 """How long one worker may take over a message before another tries."""
@@ -53,6 +56,15 @@ class Kind(StrEnum):
     WELCOME = "welcome"
 
 
+class Cap(StrEnum):
+    """With what a message shares its caps; `NONE` for what a single press of its owner causes."""
+
+    ALARM = "mail:alarm"
+    ASKED = "mail"
+    NONE = "none"
+    PAUSE = "mail:pause"
+
+
 def queue(
     db: Session,
     kind: Kind,
@@ -63,22 +75,19 @@ def queue(
     sealed: str | None = None,
     once_a_day: bool = False,
     held: bool = False,
-    alarm: bool = False,
+    cap: Cap = Cap.ASKED,
     **facts: Any,
 ) -> OutgoingMessage:
     """Write a message to `recipient`. Beyond the caps it is written all the same, as held.
 
     So each door writes the same rows for everybody; `held` asks for that where nobody is to be
-    written to. `sealed` is a code from `seal()`. An `alarm` has caps of its own, so that no
-    stranger keeps it back by filling the mailbox first.
+    written to. `sealed` is a code from `seal()`. `cap` says with what the message shares its caps,
+    so that no stranger keeps an alarm back by filling the mailbox first.
     Raises `ValueError` for a recipient that could add a header.
     """
     if any(ord(character) < 32 for character in recipient):
         raise ValueError("a recipient with a control character")
-    scope = "mail:alarm" if alarm else "mail"
-    # What one cap holds back takes no place under the next: else a minute could use up the day.
-    allowed = throttle.take(db, scope, recipient, MOST)
-    allowed = allowed and throttle.take(db, f"{scope}:day", recipient, MOST_A_DAY)
+    allowed = cap is Cap.NONE or _within_caps(db, cap.value, recipient)
     if once_a_day:
         # The window is per kind: a note to a stranger goes out once, whichever door asked.
         allowed = allowed and throttle.take(db, f"mail:{kind}", recipient, ONCE_A_DAY)
@@ -99,6 +108,16 @@ def queue(
     db.add(message)
     db.info["message_queued"] = True
     return message
+
+
+def _within_caps(db: Session, scope: str, recipient: str) -> bool:
+    # What one cap holds back takes no place under the next: else a minute could use up the day.
+    if not throttle.take(db, scope, recipient, MOST):
+        return False
+    # Even a mailbox that a stranger filled for the day gets what it needs within the hour.
+    return throttle.take(db, f"{scope}:day", recipient, MOST_A_DAY) or throttle.take(
+        db, f"{scope}:hour", recipient, ONE_AN_HOUR
+    )
 
 
 def queue_all(

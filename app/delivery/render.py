@@ -67,12 +67,13 @@ def _not_me_link(db: Session, message: OutgoingMessage, _digits: str, keys: Sequ
     user = db.get(User, message.user_id) if message.user_id else None
     if user is None:
         raise ValueError("the account is gone")
-    facts = {"user": user.id, "stamp": stamps.stamp_of(user)}
+    facts = {"user": user.id, "stamp": stamps.of_mailbox(user)}
     return "/not-me/" + links.mint(Link.NOT_ME, facts, keys=keys)
 
 
 MINTS: dict[Kind, Callable[[Session, OutgoingMessage, str, Sequence[str]], str]] = {
     Kind.NEW_DEVICE: _not_me_link,
+    Kind.PASSWORD_CHANGED: _not_me_link,
     Kind.PAUSED: _unpause_link,
     Kind.REGISTRATION_CODE: _registration_link,
     Kind.RESET: _password_link,
@@ -96,7 +97,7 @@ def render(db: Session, message: OutgoingMessage, settings: Settings) -> Mail:
         if code is None:
             raise ValueError("the code cannot be unsealed")
     mint = MINTS.get(Kind(message.kind))
-    if mint and code is None and message.kind != Kind.NEW_DEVICE:
+    if mint and mint is not _not_me_link and code is None:
         raise ValueError("the code is gone")
     facts: dict[str, Any] = {
         **message.facts,

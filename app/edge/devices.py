@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import secrets
+from datetime import UTC, datetime
 from typing import cast
 
 from flask import g, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 from werkzeug.wrappers import Response
 
+from app.core import clock
 from app.core.proof import guesses
 from app.edge.ours import keys, ours
 
 LIFETIME = 400 * 86400
 """Seconds that a browser is known; browsers keep no cookie longer (RFC 6265bis §5.5)."""
+
+Mark = tuple[str, int]
+"""An account, keyed, and when the browser last came in with it, in seconds since 1970."""
 
 MOST = 8
 """Accounts that one browser is known to: people share computers."""
@@ -30,18 +36,21 @@ def name() -> str:
     return _read()[0]
 
 
-def knows(email: str) -> bool:
-    """Whether this browser signed in before with this address, as typed."""
+def known_since(email: str) -> datetime | None:
+    """When this browser last came in with this address, as typed; None if it never did."""
     address = guesses.counted_form(email)
-    marks = _read()[1]
-    return any(_mark(address, key) in marks for key in keys())
+    marks = dict(_read()[1])
+    found = [marks[mark] for key in keys() if (mark := _mark(address, key)) in marks]
+    return datetime.fromtimestamp(max(found), UTC) if found else None
 
 
 def keep(response: Response, address: str) -> None:
     """Let the browser that gets this answer be known to the account of a canonical address."""
     name, marks = _read()
     mark = _mark(address, keys()[0])
-    kept = [mark, *(each for each in marks if each != mark)][:MOST]
+    # Rounded up: what was done at the same moment led to this cookie.
+    now = math.ceil(clock.now().timestamp())
+    kept = [(mark, now), *(each for each in marks if each[0] != mark)][:MOST]
     response.set_cookie(
         _cookie(),
         _serializer().dumps([name, kept]),
@@ -52,18 +61,18 @@ def keep(response: Response, address: str) -> None:
     )
 
 
-def _read() -> tuple[str, list[str]]:
+def _read() -> tuple[str, list[Mark]]:
     if "device" not in g:
         g.device = _stored() or (secrets.token_urlsafe(16), [])
-    return cast(tuple[str, list[str]], g.device)
+    return cast(tuple[str, list[Mark]], g.device)
 
 
-def _stored() -> tuple[str, list[str]] | None:
+def _stored() -> tuple[str, list[Mark]] | None:
     try:
         name, marks = _serializer().loads(request.cookies.get(_cookie(), ""), max_age=LIFETIME)
+        return str(name), [(str(mark), int(at)) for mark, at in marks]
     except (BadData, TypeError, ValueError):
         return None
-    return name, marks
 
 
 def _cookie() -> str:

@@ -18,11 +18,15 @@ from flask_babel import gettext
 
 from app.core.errors import N_
 from app.edge.headers import POLICY
+from app.edge.identity import network, network_of
 
 MOST = 10_000
 """How many are remembered: more than that in one minute are no longer told apart."""
 
 WORDS = N_("Many requests came from your network. Wait a minute, then try again.")
+
+DATA = json.dumps({"error": WORDS, "code": "too_many_requests"}).encode()
+"""The same for programs."""
 
 Environ = dict[str, Any]
 
@@ -32,40 +36,53 @@ class Gate:
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
-        self._closed: dict[tuple[str, str], tuple[float, bytes, bytes]] = {}
+        self._closed: dict[tuple[str, str], tuple[float, bytes]] = {}
+        self._pages: dict[bytes, bytes] = {}
+        self._next_tidying = 0.0
         self._changing = threading.Lock()
 
     def close(self, until: float) -> None:
-        """Answer this request's path to this address so until then, in seconds since 1970."""
+        """Answer this request's path to its network so until then, in seconds since 1970."""
         page = render_template("errors/wait.html", words=gettext(WORDS)).encode()
-        data = json.dumps({"error": gettext(WORDS), "code": "too_many_requests"}).encode()
+        secret = "token" in (request.view_args or {})
+        path = _above(request.path) if secret else request.path
         with self._changing:
-            if len(self._closed) >= MOST:
-                now = time.time()
-                self._closed = {key: each for key, each in self._closed.items() if each[0] > now}
+            # One copy of a page for everybody who reads its language in its colours.
+            page = self._pages.setdefault(page, page)
+            self._tidy()
             if len(self._closed) < MOST:
-                self._closed[_key(request.environ)] = (until, page, data)
+                self._closed[network(), path] = (until, page)
+
+    def _tidy(self) -> None:
+        now = time.time()
+        if len(self._closed) >= MOST and now >= self._next_tidying:
+            self._closed = {key: each for key, each in self._closed.items() if each[0] > now}
+            self._next_tidying = now + 1
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         """Let the request in, or answer it here."""
-        closed = self._closed.get(_key(environ)) if self._closed else None
-        left = closed[0] - time.time() if closed else 0
-        if closed is None or left <= 0 or environ["REQUEST_METHOD"] != "POST":
+        until, page = self._found(environ) if self._closed else (0.0, b"")
+        left = until - time.time()
+        if left <= 0 or environ["REQUEST_METHOD"] != "POST":
             return self._app(environ, start)
         by_program = "HTTP_X_CSRFTOKEN" in environ or _is_json(environ)
-        body = closed[2] if by_program else closed[1]
-        kind = "application/json" if by_program else "text/html; charset=utf-8"
+        body = DATA if by_program else page
         headers = [
-            ("Content-Type", kind),
+            ("Content-Type", "application/json" if by_program else "text/html; charset=utf-8"),
             ("Content-Length", str(len(body))),
             ("Retry-After", str(math.ceil(left))),
             ("Cache-Control", "no-store"),
             ("Content-Security-Policy", POLICY),
-            ("Referrer-Policy", "same-origin"),
+            ("Referrer-Policy", "no-referrer"),
             ("X-Content-Type-Options", "nosniff"),
         ]
         start("429 Too Many Requests", headers)
         return [body]
+
+    def _found(self, environ: Environ) -> tuple[float, bytes]:
+        who, path = network_of(environ.get("REMOTE_ADDR")), environ.get("PATH_INFO", "")
+        none = (0.0, b"")
+        return max(self._closed.get((who, each), none) for each in (path, _above(path)))
 
 
 def init_app(app: Flask) -> None:
@@ -81,8 +98,9 @@ def close(until: float) -> None:
     gate.close(until)
 
 
-def _key(environ: Environ) -> tuple[str, str]:
-    return environ.get("REMOTE_ADDR", ""), environ.get("PATH_INFO", "")
+def _above(path: str) -> str:
+    # The last part of a mailed link is a secret, and each is another one.
+    return path.rpartition("/")[0] + "/"
 
 
 def _is_json(environ: Environ) -> bool:

@@ -41,17 +41,18 @@ def origin() -> Origin:
 
 def network() -> str:
     """What limits count by: the address, or the /64 of an IPv6 one, which is one household."""
-    return _network(32, 64)
+    return network_of(request.remote_addr)
 
 
 def neighbourhood() -> str:
     """The network around that: what one organisation or one rack of servers has."""
-    return _network(24, 48)
+    return network_of(request.remote_addr, 24, 48)
 
 
-def _network(of_four: int, of_six: int) -> str:
+def network_of(ip: str | None, of_four: int = 32, of_six: int = 64) -> str:
+    """The network of an address: so many bits of an IPv4, and of an IPv6 one."""
     try:
-        address = ipaddress.ip_address(request.remote_addr or "")
+        address = ipaddress.ip_address(ip or "")
     except ValueError:
         return "unknown"
     bits = of_six if isinstance(address, ipaddress.IPv6Address) else of_four

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from flask import g
+from flask import g, has_request_context
 
 from app.core import clock
 from app.core.errors import Busy
@@ -23,25 +24,30 @@ AGAIN = timedelta(seconds=2)
 """When somebody who was turned away may come again."""
 
 
-class Lane:
-    """`at_once` hashes at a time; `queue` more may wait, any number where it is None."""
+def _note(name: str, value: float) -> None:
+    # Whoever hashes without a request has nobody who reads it.
+    if has_request_context():
+        setattr(g, name, value)
 
-    def __init__(self, at_once: int, queue: int | None = None) -> None:
+
+class Lane:
+    """`at_once` hashes at a time; `queue` more may wait."""
+
+    def __init__(self, at_once: int, queue: int) -> None:
         self._turns = threading.BoundedSemaphore(at_once)
-        self._places = None if queue is None else threading.BoundedSemaphore(at_once + queue)
+        self._places = threading.BoundedSemaphore(at_once + queue)
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         """Take a turn, waiting for it. Raises `Busy` at once where the queue is full."""
-        if self._places is None:
-            with self._turns:
-                yield
-            return
         if not self._places.acquire(blocking=False):
-            g.answer_at_once = True
+            _note("answer_at_once", True)
             raise Busy(clock.now() + AGAIN)
         try:
             with self._turns:
+                # The fixed moment of an answer is counted from here: how long the queue was
+                # says nothing about an account.
+                _note("turn_began", time.monotonic())
                 yield
         finally:
             self._places.release()
@@ -61,7 +67,7 @@ class Hall:
             full = self._inside >= most
             self._inside += not full
         if full:
-            g.answer_at_once = True
+            _note("answer_at_once", True)
             raise Busy(clock.now() + AGAIN)
         try:
             yield
@@ -72,4 +78,4 @@ class Hall:
 
 hall = Hall()
 strangers = Lane(at_once=1, queue=2)
-friends = Lane(at_once=os.cpu_count() or 1)
+friends = Lane(at_once=len(os.sched_getaffinity(0)), queue=24)

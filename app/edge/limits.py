@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import wraps
 from typing import ParamSpec, TypeVar, cast
 
@@ -57,19 +56,20 @@ def seconds_left() -> int:
 def at_fixed_time(view: Callable[P, R]) -> Callable[P, R]:
     """Answer a POST that let nobody in at a fixed moment, whatever was found on the way.
 
-    The moment is `ANSWER_TIME` seconds after the request began, or the next multiple of it where
-    the work took longer. The wait holds no transaction. It holds a thread, so that no more than
-    half of them may stand at doors; who comes then gets `Busy` at once, but for browsers that
-    were here before. What was malformed, or turned away before anything was looked up, tells
-    nothing by its time and does not wait.
+    The moment is `ANSWER_TIME` seconds after the request began, or got its turn to hash, or the
+    next multiple of it where the work took longer. The wait holds no transaction. It holds a
+    thread, so that no more than half of them may stand at doors, and some more for browsers that
+    were here before; who comes then gets `Busy` at once. What was malformed, or turned away
+    before anything was looked up, tells nothing by its time and does not wait.
     """
 
     @wraps(view)
     def timed(*args: P.args, **kwargs: P.kwargs) -> R:
         if request.method != "POST":
             return view(*args, **kwargs)
-        known = devices.knows(request.form.get("email", ""))
-        with nullcontext() if known else hall(ours().settings.WEB_THREADS // 2):
+        known = devices.known_since(request.form.get("email", "")) is not None
+        places = ours().settings.WEB_THREADS
+        with hall(places * 3 // 4 if known else places // 2):
             started = time.monotonic()
             try:
                 return view(*args, **kwargs)
@@ -78,7 +78,7 @@ def at_fixed_time(view: Callable[P, R]) -> Callable[P, R]:
                     db.rollback()
                     # Waking takes the time of a write, which must lie before the moment too.
                     wake_if_queued()
-                    _wait_from(started)
+                    _wait_from(g.get("turn_began", started))
 
     return timed
 

@@ -11,7 +11,7 @@ from flask import Flask, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, TimeoutError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException, SecurityError, TooManyRequests
 
@@ -77,10 +77,12 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(SecurityError, _foreign_host)
     app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(TimeoutError, _database_away)
     app.register_error_handler(Exception, _broken)
 
 
 def _refused(refusal: Refusal) -> ResponseReturnValue:
+    db.rollback()  # Asking who is there may commit, and what was refused must not stand.
     if isinstance(refusal, SignedOut) and not wants_json():
         return _to_sign_in(refusal)
     if refusal.status >= 403:
@@ -155,9 +157,9 @@ def _foreign_host(_error: SecurityError) -> ResponseReturnValue:
     return "This host name is not served here.\n", 400, {"Content-Type": "text/plain"}
 
 
-def _database_away(error: OperationalError) -> ResponseReturnValue:
+def _database_away(error: OperationalError | TimeoutError) -> ResponseReturnValue:
     db.rollback()  # The page that says so asks who is there.
-    log.error("database", error=type(error.orig).__name__, exc_info=error)
+    log.error("database", error=type(getattr(error, "orig", error)).__name__, exc_info=error)
     return answer(503, gettext(WORDS[503]), "busy", {"Retry-After": "5"})
 
 

@@ -13,6 +13,7 @@ from app.core.errors import LinkDead, TooManyTries, WrongCode
 from app.core.proof.codes import NotSixDigits, RanOut
 from app.edge import devices, identity
 from app.edge.db import commit, db
+from app.edge.dead_links import answer_dead
 from app.edge.fields import NO_ADDRESS, DoorForm, code_field, email_field
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import terms
@@ -47,7 +48,7 @@ def not_me(token: str) -> ResponseReturnValue:
             return redirect(url_for("recovery.reset"), 303)
         user = disowning.read_link(db, token, terms=terms())
     except LinkDead as refusal:
-        return _dead(refusal)
+        return _dead(refusal, token)
     return render_template("alarm/not_me.html", form=form, email=user.mailbox)
 
 
@@ -62,7 +63,7 @@ def lift_by_link(token: str) -> ResponseReturnValue:
             return _lifted(address)
         pause = pausing.read_link(db, token, terms=terms())
     except LinkDead as refusal:
-        return _dead(refusal)
+        return _dead(refusal, token)
     return render_template(
         "alarm/lift_by_link.html", form=form, email=pause.mailbox, ends_at=pause.ends_at
     )
@@ -102,7 +103,6 @@ def _lifted(address: str) -> ResponseReturnValue:
     return response
 
 
-def _dead(refusal: LinkDead) -> ResponseReturnValue:
+def _dead(refusal: LinkDead, token: str) -> ResponseReturnValue:
     # Neither mail can be asked for; the way to a new password opens what both of them open.
-    again = url_for("recovery.forgot")
-    return render_template("recovery/dead.html", words=say(refusal), again=again), 410
+    return answer_dead(refusal, token, ask_at=url_for("recovery.forgot"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -115,11 +116,11 @@ def ask() -> ResponseReturnValue:
 @bp.post("/accept_disclaimer/<code>")
 @signed_in
 def accept(code: str) -> ResponseReturnValue:
-    """Keep that this person accepts the program's text: the `version` that the form showed."""
+    """Keep that this person accepts the program's text: the `version` that they were shown."""
     user = identity.user()
     program = programs.enter_program(db, user.id, code)
     try:
-        disclaimers.accept(db, user, program, version=request.form.get("version", type=int))
+        disclaimers.accept(db, user, program, version=_version_read())
     except DisclaimerChanged as refusal:
         if wants_json():
             raise
@@ -176,6 +177,23 @@ def _read_question() -> tuple[str, str]:
     if not isinstance(message, str) or not isinstance(code, str):
         raise BadRequest
     return message, code
+
+
+def _version_read() -> int | None:
+    """The version that was read, by form or JSON; None, where none is named, for today's."""
+    # The legacy page's script announces JSON and sends nothing.
+    by_program = request.is_json and request.get_data()
+    body = request.get_json() if by_program else request.form
+    if not isinstance(body, Mapping):
+        raise BadRequest
+    if "version" not in body:
+        return None
+    version = body["version"]
+    if isinstance(version, str) and re.fullmatch(r"\d{1,9}", version.strip()):
+        return int(version)
+    if isinstance(version, int) and not isinstance(version, bool):
+        return version
+    raise BadRequest
 
 
 def _reserve(user_id: int, code: str, text: str) -> Turn:

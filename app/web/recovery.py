@@ -10,10 +10,10 @@ from flask_wtf import FlaskForm
 from app.addresses import BadAddress
 from app.core.entry import recovery
 from app.core.entry.choosing import NotBoth
-from app.core.entry.signin import Entered
 from app.core.errors import LinkDead
 from app.edge import identity
 from app.edge.db import commit, db
+from app.edge.dead_links import answer_dead
 from app.edge.fields import (
     NO_ADDRESS,
     DoorForm,
@@ -25,6 +25,7 @@ from app.edge.fields import (
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import terms
 from app.edge.refusals import headers_of
+from app.edge.welcome import welcome
 from app.edge.words import say
 from app.models.access import Purpose
 
@@ -129,6 +130,21 @@ def setup_by_link(token: str) -> ResponseReturnValue:
     return _by_link(Purpose.SETUP, token)
 
 
+@bp.post("/new-link")
+@door
+@at_fixed_time
+def ask_again() -> ResponseReturnValue:
+    """Take a dead link, and mail its owner what fits by now; the answer does not say what."""
+    token = request.form.get("token", "")
+    try:
+        recovery.ask_again(db, token, terms=terms(), origin=identity.origin())
+    except LinkDead:
+        return redirect(url_for("recovery.forgot"), 303)
+    commit()
+    flash(_("Check your mail. A new one is on its way, if one can be sent now."), "success")
+    return redirect(url_for("recovery.reset"), 303)
+
+
 def _asked(purpose: Purpose, email: str) -> ResponseReturnValue:
     commit()
     session["recovering"] = email.strip()[:254]
@@ -155,38 +171,35 @@ def _by_code(purpose: Purpose) -> ResponseReturnValue:
             form.email.errors.append(NO_ADDRESS)
         except NotBoth as problems:
             refusal = problems
+        except LinkDead as overtaken:
+            # A code to register, but the address has an account by now.
+            return answer_dead(overtaken, None, ask_at=url_for(ASKING[purpose]))
         else:
-            return _welcome(entered)
+            return welcome(entered)
     return _show("recovery/by_code.html", form, purpose, refusal, carried=carried)
 
 
 def _by_link(purpose: Purpose, token: str) -> ResponseReturnValue:
     form = LinkForm()
+    problems = None
     try:
-        user = recovery.read_link(db, purpose, token, terms=terms())
         if form.validate_on_submit():
-            entered = recovery.choose_by_link(
-                db,
-                purpose,
-                token,
-                form.password.data,
-                terms=terms(),
-                origin=identity.origin(),
-            )
-            return _welcome(entered)
-    except NotBoth as refusal:
-        return _show("recovery/by_link.html", form, purpose, refusal, user=user)
+            try:
+                entered = recovery.choose_by_link(
+                    db,
+                    purpose,
+                    token,
+                    form.password.data,
+                    terms=terms(),
+                    origin=identity.origin(),
+                )
+                return welcome(entered)
+            except NotBoth as refusal:
+                problems = refusal
+        user = recovery.read_link(db, purpose, token, terms=terms())
     except LinkDead as refusal:
-        again = url_for(ASKING[purpose])
-        return render_template("recovery/dead.html", words=say(refusal), again=again), 410
-    return _show("recovery/by_link.html", form, purpose, None, user=user)
-
-
-def _welcome(entered: Entered) -> ResponseReturnValue:
-    commit()
-    response = identity.enter(entered, url_for("programs.select"))
-    flash(_("Your password is set. All other devices were signed out."), "success")
-    return response
+        return answer_dead(refusal, token, ask_at=url_for(ASKING[purpose]))
+    return _show("recovery/by_link.html", form, purpose, problems, user=user)
 
 
 def _show(

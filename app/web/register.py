@@ -12,9 +12,10 @@ from app.addresses import BadAddress
 from app.core import clock
 from app.core.entry import registration
 from app.core.entry.choosing import NotBoth
-from app.core.entry.signin import Entered
+from app.core.errors import LinkDead
 from app.edge import identity
 from app.edge.db import commit, db
+from app.edge.dead_links import answer_dead
 from app.edge.fields import (
     NO_ADDRESS,
     DoorForm,
@@ -26,6 +27,7 @@ from app.edge.fields import (
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import ours, terms
 from app.edge.refusals import headers_of
+from app.edge.welcome import welcome
 from app.edge.words import say
 
 bp = Blueprint("register", __name__)
@@ -97,8 +99,11 @@ def finish() -> ResponseReturnValue:
             form.email.errors.append(NO_ADDRESS)
         except NotBoth as refusal:
             return _show(form, asked, refusal=refusal)
+        except LinkDead as overtaken:
+            # The address has an account by now.
+            return answer_dead(overtaken, None, ask_at=url_for("recovery.forgot"))
         else:
-            return _welcome(entered)
+            return welcome(entered)
     return _show(form, asked)
 
 
@@ -106,17 +111,19 @@ def finish() -> ResponseReturnValue:
 @door
 def finish_by_link(token: str) -> ResponseReturnValue:
     """The button in the mail: step 2 with address and code filled in; the POST uses it up."""
-    facts = registration.read_link(db, token, terms=terms())
-    form = ProofForm(email=facts["address"], code=facts["digits"])
-    asked = {"email": facts["address"]}
-    if form.validate_on_submit():
-        try:
+    try:
+        facts = registration.read_link(db, token, terms=terms())
+        form = ProofForm(email=facts["address"], code=facts["digits"])
+        asked = {"email": facts["address"]}
+        if form.validate_on_submit():
             entered = registration.finish_by_link(
                 db, token, form.password.data, terms=terms(), origin=identity.origin()
             )
-        except NotBoth as refusal:
-            return _show(form, asked, refusal=refusal, token=token)
-        return _welcome(entered)
+            return welcome(entered)
+    except NotBoth as refusal:
+        return _show(form, asked, refusal=refusal, token=token)
+    except LinkDead as refusal:
+        return answer_dead(refusal, token, ask_at=url_for("register.begin"))
     return _show(form, asked, token=token)
 
 
@@ -129,13 +136,6 @@ def _send(last_name: str, email: str) -> ResponseReturnValue:
         "at": clock.now().isoformat(timespec="seconds"),
     }
     return redirect(url_for("register.finish"), 303)
-
-
-def _welcome(entered: Entered) -> ResponseReturnValue:
-    commit()
-    response = identity.enter(entered, url_for("programs.select"))
-    flash(_("Welcome, %(name)s. Your account is ready.", name=entered.user.last_name), "success")
-    return response
 
 
 def _show(

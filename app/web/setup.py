@@ -12,6 +12,7 @@ from wtforms import BooleanField
 from app.addresses import BadAddress
 from app.core.entry import first_admin
 from app.core.errors import AddressTaken, PasswordRefused
+from app.core.people.names import NoName
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.fields import NO_ADDRESS, email_field, last_name_field, new_password_field
@@ -51,7 +52,7 @@ def admin(token: str) -> ResponseReturnValue:
             )
         except BadAddress:
             form.email.errors = [NO_ADDRESS]
-        except first_admin.NoName as refusal:
+        except NoName as refusal:
             form.last_name.errors = [say(refusal)]
         except AddressTaken as refusal:
             form.email.errors = [say(refusal)]

@@ -8,6 +8,8 @@ from alembic import op
 from migrations.adapting import NAMES, adapt
 from migrations.counting import count_on
 from migrations.found import add_columns, create_index, inspector
+from migrations.moments import mend_moments
+from migrations.rebuilding import kept_beside
 
 revision = "5b14f9c6a7e8"
 down_revision = "4a03e8b5f6d7"
@@ -34,8 +36,10 @@ ACCEPTANCES = sa.Table(
 
 
 def upgrade() -> None:
-    add_to_programs()
-    adapt(ACCEPTANCES, {"accepted_version": "1", "disclaimer_text_snapshot": "''"})
+    with kept_beside(["chatbot_contents", "disclaimer_acceptances"]):
+        add_to_programs()
+        adapt(ACCEPTANCES, {"accepted_version": "1", "disclaimer_text_snapshot": "''"})
+    mend_moments("disclaimer_acceptances", ["accepted_at"])
     create_index(
         "ix_disclaimer_acceptances_whose", "disclaimer_acceptances", ["user_id", "chatbot_code"]
     )

@@ -2,6 +2,7 @@
 
 The chain so far says what the legacy application's own revisions did. What its scripts, its
 `create_all` and many hands did beside them is made even here, for every database that comes.
+This revision stands below others that came before it in time: it mends what they rely on.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from alembic.util import CommandError
 
 from migrations.adapting import NAMES, adapt
 from migrations.counting import count_on, highest_given, highest_person
-from migrations.found import create_index, has_table
+from migrations.found import column_names, create_index, has_table, inspector
+from migrations.moments import mend_moments
 from migrations.pairing import pair_messages
+from migrations.rebuilding import kept_beside
 
 revision = "c90b3e64a2d8"
 down_revision = "c1a4f9d72e10"
@@ -104,13 +107,24 @@ STARTS = {"chatbot_contents": {"is_active": "TRUE", "char_limit": "50000"}}
 DISCLAIMERS = frozenset({"disclaimer_text", "disclaimer_required", "disclaimer_version"})
 
 
+MOMENTS = {
+    "users": ["date_added", "expiry_date"],
+    "chatbot_contents": ["created_at", "updated_at"],
+    "chat_history": ["timestamp"],
+}
+
+
 def upgrade() -> None:
+    refuse_unfit()
     given = highest_given("users")
-    pair_messages()
-    for table in SHAPE.sorted_tables:
-        starts = STARTS.get(table.name)
-        adapt(table, FILLS[table.name], starts=starts, leave=DISCLAIMERS)
+    with kept_beside(SHAPE.tables):
+        pair_messages()
+        for table in SHAPE.sorted_tables:
+            starts = STARTS.get(table.name)
+            adapt(table, FILLS[table.name], starts=starts, leave=DISCLAIMERS)
     refuse_doubles()
+    for name, columns in MOMENTS.items():
+        mend_moments(name, columns)
     create_index("ix_users_email", "users", ["email"], unique=True)
     for name in ("user_id", "program_code", "timestamp"):
         create_index(f"ix_chat_history_{name}", "chat_history", [name])
@@ -118,6 +132,27 @@ def upgrade() -> None:
     for name in ("chatbot_contents", "chat_history", "disclaimer_acceptances"):
         if op.get_bind().dialect.name == "postgresql" and has_table(name):
             count_on(name)
+
+
+def refuse_unfit() -> None:
+    """Stop where a table has no key to know its rows by, or chats have two shapes at once."""
+    for table in SHAPE.sorted_tables:
+        wanted = [each.name for each in table.primary_key.columns]
+        if not has_table(table.name):
+            continue
+        found = inspector().get_pk_constraint(table.name)["constrained_columns"]
+        if set(found) != set(wanted):
+            raise CommandError(
+                f"The primary key of the table {table.name!r} is not ({', '.join(wanted)}), so that"
+                " rows cannot be told apart. Make it so, then upgrade again."
+            )
+    both = {"message", "sender", "user_message"}
+    if has_table("chat_history") and both <= column_names("chat_history"):
+        raise CommandError(
+            "The table 'chat_history' has both shapes: message and sender beside user_message."
+            " Move what is in message to user_message or bot_message, drop message and sender,"
+            " then upgrade again."
+        )
 
 
 def refuse_doubles() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 
-from migrations.found import add_columns, create_index, create_table
+from migrations.found import add_columns, column_names, create_index, create_table
 
 revision = "d3a1f06b52c7"
 down_revision = "c90b3e64a2d8"
@@ -23,6 +24,12 @@ OWNER_MAY = [
 
 
 def upgrade() -> None:
+    there = column_names("users")
+    if "address" in there and not {"verified_at", "from_roster"} <= there:
+        raise CommandError(
+            "The column 'address' of the table 'users' is not Rollcall's: what stands in it would"
+            " be taken for addresses of mail. Rename it, then upgrade again."
+        )
     add_columns(
         "users",
         sa.Column("address", sa.String(254)),

@@ -69,6 +69,10 @@ class Post:
             time.sleep(0.05)
         raise AssertionError(f"no mail “{subject}” to {address} within {MAIL_WITHIN} s")
 
+    def forget(self, address: str) -> None:
+        """Leave out what came to `address` so far, perhaps from another program."""
+        self.smtp.messages[:] = [each for each in self.smtp.messages if address not in each[1]]
+
     def text(self, address: str, subject: str = "registration code") -> str:
         """The text part of that mail."""
         part = self.to(address, subject).get_body(("plain",))
@@ -153,6 +157,7 @@ class Visit:
 
     def register(self, last_name: str, email: str, post: Post) -> None:
         """Both steps, with the code that the mail brings, typed as people type it."""
+        post.forget(email)
         self.ask_to_register(last_name, email)
         code = post.code(email)
         self.fill(code=f"{code[:3]} {code[3:]}", password=PASSWORD)

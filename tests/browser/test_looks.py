@@ -189,7 +189,7 @@ def links_of_alarm(program: Program) -> dict[str, str]:
     engine = make_engine(f"sqlite:///{program.folder / 'rollcall.db'}")
     with make_sessions(engine)() as db:
         ada = db.scalars(select(User).where(User.address == ADA)).one()
-        stamp = stamps.stamp_of(ada)
+        stamp = stamps.of_mailbox(ada)
     engine.dispose()
     pause = {"address": ADA, "mailbox": ADA, "ends_at": ends_at.isoformat()}
     not_me = {"user": ada.id, "stamp": stamp}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from app.core.desk.adopt import proof
+from app.core.desk.adopt import prints, proof
 from app.core.desk.adopt.edits import Edits
 from app.database import make_engine
 
@@ -38,15 +38,15 @@ def connection(tmp_path) -> Iterator[Connection]:
 
 def differences(connection: Connection, before: dict[str, Any], edits: Edits) -> list[str]:
     """What `compare` says after the edits were expected; nothing was upgraded."""
-    expected = proof.expect(before, edits)
-    found = proof.take(connection, like=before)
+    found = prints.take(connection, like=before)
+    expected = proof.expect(before, edits, found)
     lines = list(proof.compare(before, before, expected, found))
     assert all((line.expected == line.found) is (not line.differences) for line in lines)
     return [words for line in lines for words in line.differences]
 
 
 def test_nothing_changed_is_no_difference(connection):
-    before = proof.take(connection)
+    before = prints.take(connection)
     assert sorted(before) == ["notes", "user_lo_root_ids", "users"]
     assert differences(connection, before, Edits()) == []
 
@@ -68,7 +68,7 @@ def test_nothing_changed_is_no_difference(connection):
     ],
 )
 def test_what_nobody_chose_is_named(connection, statement, words):
-    before = proof.take(connection)
+    before = prints.take(connection)
     connection.execute(text(statement))
     found = differences(connection, before, Edits())
     assert len(found) == 1
@@ -76,13 +76,13 @@ def test_what_nobody_chose_is_named(connection, statement, words):
 
 
 def test_a_table_that_is_gone_is_named(connection):
-    before = proof.take(connection)
+    before = prints.take(connection)
     connection.execute(text("DROP TABLE notes"))
     assert "the table notes is gone" in differences(connection, before, Edits())
 
 
 def test_what_was_chosen_is_expected_and_missed_where_it_did_not_happen(connection):
-    before = proof.take(connection)
+    before = prints.take(connection)
     edits = Edits()
     edits.give("statuses", "users", "status", {1: "Active"})
     edits.drop("people", "users", [10])
@@ -102,36 +102,36 @@ def test_what_was_chosen_is_expected_and_missed_where_it_did_not_happen(connecti
 
 
 def test_the_upgrade_alone_may_put_values_where_none_were(connection):
-    before = proof.take(connection)["users"]
+    before = prints.take(connection)["users"]
     connection.execute(text("UPDATE users SET visit_count = 0 WHERE id = 2"))
-    found = proof.take(connection)["users"]
+    found = prints.take(connection)["users"]
     assert proof.differences("users", before, found, filled=True) == []
     assert proof.differences("users", before, found, filled=False) != []
     connection.execute(text("UPDATE users SET visit_count = 0 WHERE id = 1"))
-    found = proof.take(connection)["users"]
+    found = prints.take(connection)["users"]
     assert proof.differences("users", before, found, filled=True) == [
         "users.visit_count differs in 1 rows: 1"
     ]
 
 
 def test_a_checksum_does_not_depend_on_the_order_but_on_every_value(connection):
-    first = proof.take(connection)["users"]
-    moved = proof.Print(
+    first = prints.take(connection)["users"]
+    moved = prints.Print(
         [*first.keys[1:], first.keys[0]],
         {name: each[1:] + each[:1] for name, each in first.columns.items()},
     )
     assert moved.checksum() == first.checksum()
     swapped = dict(first.columns)
     swapped["last_name"], swapped["email"] = swapped["email"], swapped["last_name"]
-    assert proof.Print(first.keys, swapped).checksum() != first.checksum()
+    assert prints.Print(first.keys, swapped).checksum() != first.checksum()
     crossed = {name: each[:1] + each[2:] + each[1:2] for name, each in first.columns.items()}
-    assert proof.Print(first.keys, crossed).checksum() != first.checksum()
+    assert prints.Print(first.keys, crossed).checksum() != first.checksum()
 
 
 def test_one_moment_is_the_same_in_every_form():
     moment = datetime(2026, 5, 1, 0, 0, tzinfo=UTC)
     forms = [moment, moment.replace(tzinfo=None), "2026-05-01 00:00:00.000000"]
-    assert len({proof.hash_of(each) for each in forms}) == 1
-    assert proof.hash_of(True) == proof.hash_of(1)
-    assert proof.hash_of(None) != proof.hash_of("")
-    assert proof.hash_of("1") != proof.hash_of(1)
+    assert len({prints.hash_of(each) for each in forms}) == 1
+    assert prints.hash_of(True) == prints.hash_of(1)
+    assert prints.hash_of(None) != prints.hash_of("")
+    assert prints.hash_of("1") != prints.hash_of(1)

@@ -259,17 +259,22 @@ def test_every_earlier_alarm_is_answered_by_one_press(people, enter, mails, diso
 @pytest.mark.parametrize(
     "change",
     [
-        {"password_hash": "changed meanwhile"},
         {"address": "new@x.example", "email": "new@x.example"},
         {"verified_at": START},
-        {"status": "Inactive"},
     ],
 )
-def test_the_link_dies_when_the_account_changes(db, told, disown, change):
+def test_the_link_dies_when_its_owner_proves_the_mailbox_or_moves(db, told, disown, change):
     db.execute(update(User).values(**change))
     db.commit()
     with pytest.raises(LinkDead):
         disown(told)
+
+
+def test_a_new_password_by_the_stranger_does_not_kill_the_link(db, told, disown):
+    db.execute(update(User).values(password_hash="changed meanwhile"))
+    db.commit()
+    disown(told)
+    assert db.scalar(select(User.password_hash)) is None
 
 
 def test_the_link_is_good_for_seven_days(db, told, terms):

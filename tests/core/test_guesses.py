@@ -93,7 +93,7 @@ def test_the_tenth_try_is_the_last_and_says_so(db, clock):
     with pytest.raises(TooManyPasswords) as refused:
         guesses.count(db, ADA, BROWSER, known=False)
     assert refused.value.until == START + guesses.WINDOW
-    assert guesses.paused_until(db, ADA) == START + guesses.WINDOW
+    assert guesses.window_ends_at(db, ADA) == START + guesses.WINDOW
 
 
 def test_a_wait_says_how_long_it_is(db, clock):
@@ -165,11 +165,11 @@ def test_a_good_password_forgives_its_own_count_alone(db, clock):
 
 def test_a_pause_is_lifted_once_and_only_the_one_that_is_meant(db, clock):
     use_up(db, clock)
-    ends_at = guesses.paused_until(db, ADA)
+    ends_at = guesses.window_ends_at(db, ADA)
     assert not guesses.lift(db, ADA, ends_at=ends_at - timedelta(microseconds=1))
     assert guesses.lift(db, ADA, ends_at=ends_at)
     assert not guesses.lift(db, ADA, ends_at=ends_at)
-    assert guesses.paused_until(db, ADA) is None
+    assert guesses.window_ends_at(db, ADA) is None
     use_up(db, clock, times=2)
 
 

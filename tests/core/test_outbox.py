@@ -105,6 +105,10 @@ def test_a_day_has_a_cap_too(db):
         for _ in range(outbox.MOST_A_DAY.tries // outbox.MOST.tries):
             assert {queue(db).state for _ in range(outbox.MOST.tries)} == {"queued"}
             clock.shift(outbox.MOST.window)
+        assert queue(db).state == "queued", "one an hour goes on leaving"
+        assert queue(db).state == "held"
+        clock.shift(timedelta(hours=1))
+        assert queue(db).state == "queued"
         assert queue(db).state == "held"
         clock.move_to(START + outbox.MOST_A_DAY.window)
         assert queue(db).state == "queued"

@@ -263,7 +263,9 @@ def test_sessions_that_are_over_are_not_among_ones_whereabouts(db, ada, people):
 
         def numbers(token):
             here = sessions.check_session(db, token)
-            return [each.session.id for each in whereabouts.of(db, here, None, limit=10)]
+            found, more = whereabouts.of(db, here, None, limit=10)
+            assert not more
+            return [each.session.id for each in found]
 
         first, second = numbers(young), numbers(remembered)
         assert len(first) == 2
@@ -276,10 +278,40 @@ def test_whereabouts_are_bounded_and_begin_with_this_one(db, ada):
         for _ in range(5):
             clock.shift(SECOND)
             open_session(db, ada)
-        found = whereabouts.of(db, sessions.check_session(db, this), None, limit=3)
+        found, more = whereabouts.of(db, sessions.check_session(db, this), None, limit=3)
+        assert more
         assert [each.is_this for each in found] == [True, False, False]
         seen = [(each.session.last_seen_at - START) / SECOND for each in found]
         assert seen == [0, 5, 4]
+
+
+def test_sessions_that_ran_out_take_no_place_in_ones_whereabouts(db, ada):
+    with time_machine.travel(START, tick=False) as clock:
+        remembered = [open_session(db, ada, remember=True) for _ in range(3)]
+        clock.shift(SECOND)
+        for _ in range(4):
+            open_session(db, ada)
+        clock.shift(timedelta(hours=12))
+        here = sessions.check_session(db, remembered[0])
+        for limit, shown, more in ((2, 2, True), (3, 3, False), (4, 3, False)):
+            found, left = whereabouts.of(db, here, None, limit=limit)
+            assert (len(found), left) == (shown, more)
+            assert all(each.session.idle_seconds is None for each in found)
+
+
+def test_each_idle_time_counts_for_its_own_sessions(db, ada):
+    with time_machine.travel(START, tick=False) as clock:
+        long = open_session(db, ada)
+        db.execute(update(SignInSession).values(idle_seconds=20 * 3600))
+        short = open_session(db, ada)
+        clock.shift(timedelta(hours=12) - SECOND)
+        here = sessions.check_session(db, long)
+        assert len(whereabouts.of(db, here, None, limit=5)[0]) == 2
+        clock.shift(SECOND)
+        assert not is_in(db, short)
+        (only,), more = whereabouts.of(db, here, None, limit=5)
+        assert only.is_this
+        assert not more
 
 
 def test_nobody_ends_a_session_of_somebody_else(db, ada, people):

@@ -315,3 +315,21 @@ def test_signing_out_ends_the_session_and_leaves_one_entry(db, people):
     assert ended == [ada.id]
     with pytest.raises(Refusal):
         sessions.check_session(db, token)
+
+
+def test_a_password_that_was_replaced_while_it_was_compared_opens_nothing(db, people, monkeypatch):
+    ada = people.account(ADA)
+    real = flask_bcrypt.Bcrypt.check_password_hash
+
+    def slow(*args):
+        right = real(*args)
+        if right:
+            with db.get_bind().begin() as other:
+                other.execute(update(User).values(password_hash=None))
+        return right
+
+    monkeypatch.setattr(flask_bcrypt.Bcrypt, "check_password_hash", slow)
+    assert refusal_of(db)[0] is CannotSignIn
+    assert db.scalar(select(func.count()).select_from(SignInSession)) == 0
+    db.refresh(ada)
+    assert ada.visit_count == 0

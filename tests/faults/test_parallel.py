@@ -232,7 +232,9 @@ def test_visits_of_twenty_at_once_are_all_counted(start, at_once, db, people, te
 def test_forty_wrong_passwords_at_once_are_five_tries_and_the_rest_wait(at_once, db, people, terms):
     people.account(ADA)
     seen = outcomes(at_once(sign_in(terms, "wrong"), 40))
-    assert seen == {"cannot_sign_in": 5, "too_many_tries": 35}
+    # Who found the lane full was no try.
+    assert set(seen) <= {"cannot_sign_in", "too_many_tries", "busy"}
+    assert (seen["cannot_sign_in"], seen.total()) == (5, 40)
     with pytest.raises(TooManyTries):
         sign_in(terms)(db, 0)
 

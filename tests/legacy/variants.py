@@ -75,6 +75,20 @@ VARIANTS: dict[str, Maker] = {
 }
 """Every variant by its name, and what makes its shape for an engine."""
 
+ALIKE = {
+    "V2-227e80a0ea44",
+    "V2-635f2ccc0f5b",
+    "V2-2178ee3811b9",
+    "V10-quota",
+    "V10-is_visible",
+    "V10-char_limit",
+    "V10-intro_message",
+    "V10-category",
+    "V10-system_prompt",
+}
+"""Those that show nothing of an engine beyond what V2 at its ends, V10-all and V10-nulls show: they
+are upgraded on one engine, and their adoption is that of their kin."""
+
 
 def shape_of(name: str, dialect: str) -> Shape:
     """The tables and the stamp of a variant on `sqlite` or `postgresql`."""

@@ -74,3 +74,35 @@ def test_a_learner_adds_nobody(people, db):
     body = {"last_name": "Lovelace", "email": ADA}
     assert learner.client.post("/admin/add_user", json=body, headers=headers).status_code == 403
     assert db.scalar(select(func.count()).select_from(User)) == 1
+
+
+ODD = ["Love\0lace", "Love\nlace", "Love\x1blace", "Love\x85lace", "Love\ud800lace"]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("field", ["last_name", "lo_root_ids"])
+def test_what_no_database_can_hold_is_refused_in_words(people, mails, db, odd, field):
+    admin = people.admin()
+    headers = {"X-CSRFToken": admin.token("/admin")}
+    body = {"last_name": "Lovelace", "email": ADA, "lo_root_ids": ["A1"]}
+    before = mails.count()
+    text = odd if field == "last_name" else ["A1", odd]
+    refused = admin.client.post("/admin/add_user", json=body | {field: text}, headers=headers)
+    assert (refused.status_code, refused.json["success"]) == (400, False)
+    assert "control characters" in refused.json["error"]
+    if not odd.isascii() and "\ud800" in odd:
+        return  # No form can send half a pair.
+    fields = {"last_name": "Lovelace", "email": ADA, "lo_root_ids": "A1"} | {field: odd}
+    page = admin.submit("/admin/people/add", **fields)
+    assert page.status_code == 422
+    assert admin.page(page).select_one(f".error-summary a[href='#{field}']")
+    assert mails.count() == before
+    assert db.scalar(select(func.count()).select_from(User)) == 1
+
+
+def test_a_program_may_send_several_ids_in_one_text(people, db):
+    admin = people.admin()
+    headers = {"X-CSRFToken": admin.token("/admin")}
+    body = {"last_name": "Lovelace", "email": ADA, "lo_root_ids": ["A1;A2", " A2 ", "A3,A1", ""]}
+    assert admin.client.post("/admin/add_user", json=body, headers=headers).status_code == 201
+    assert set(db.scalars(select(UserLoRootId.lo_root_id))) == {"A1", "A2", "A3"}

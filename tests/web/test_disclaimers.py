@@ -198,3 +198,43 @@ def test_a_program_without_a_text_asks_for_nothing(ada, db, text):
     assert not ada.page(ada.get("/chat/BCC")).select(".as-written")
     assert accept_by_program(ada).status_code == 200
     assert accepted(db) == []
+
+
+ODD_VERSIONS = ["", " ", "x", "1.0", "-1", "1" * 5000, "1_0", "null"]
+
+
+@pytest.mark.parametrize("version", ODD_VERSIONS)
+def test_a_version_that_is_no_number_accepts_nothing(ada, db, version):
+    token = ada.token("/program_select")
+    fields = {"csrf_token": token, "version": version}
+    assert ada.client.post("/accept_disclaimer/BCC", data=fields).status_code == 400
+    assert accepted(db) == []
+
+
+@pytest.mark.parametrize("body", [{"version": each} for each in (None, "", "x", 1.0, True, [1])])
+def test_json_with_an_odd_version_accepts_nothing(ada, db, body):
+    headers = {"X-CSRFToken": ada.token("/program_select")}
+    refused = ada.client.post("/accept_disclaimer/BCC", json=body, headers=headers)
+    assert refused.status_code == 400
+    for odd in ([], "1", 1):
+        refused = ada.client.post("/accept_disclaimer/BCC", json=odd, headers=headers)
+        assert refused.status_code == 400
+    assert accepted(db) == []
+
+
+def test_json_says_which_version_was_read(ada, db):
+    change(db, disclaimer_version=3)
+    headers = {"X-CSRFToken": ada.token("/program_select")}
+    for version, status in ((2, 409), (10**30, 409), (3, 200), ("3", 200)):
+        body = {"version": version}
+        answer = ada.client.post("/accept_disclaimer/BCC", json=body, headers=headers)
+        assert answer.status_code == status
+    assert [row.accepted_version for row in accepted(db)] == [3]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"])
+def test_json_without_a_version_accepts_what_stands_now(ada, db, body):
+    headers = {"X-CSRFToken": ada.token("/program_select"), "Content-Type": "application/json"}
+    answer = ada.client.post("/accept_disclaimer/BCC", data=body, headers=headers)
+    assert answer.status_code == 200
+    assert len(accepted(db)) == 1

@@ -129,7 +129,7 @@ def test_one_has_the_turn_two_wait_and_the_next_is_refused(app):
 
 @pytest.mark.parametrize("error", [RuntimeError, MemoryError, KeyboardInterrupt, SystemExit])
 def test_turn_and_place_are_given_back_however_it_ends(app, error):
-    for lane in (Lane(at_once=1, queue=0), Lane(at_once=1)):
+    for lane in (Lane(at_once=1, queue=0), Lane(at_once=1, queue=2)):
         for _ in range(3):
             with app.app_context(), pytest.raises(error), lane():
                 raise error
@@ -249,7 +249,7 @@ def test_of_six_strangers_at_once_three_get_a_hash_one_after_the_other(visitors,
 
 def test_known_browsers_pass_where_strangers_are_turned_away(people, visitors, nobody_passes):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lanes, "strangers", Lane(at_once=1))
+        patch.setattr(lanes, "strangers", Lane(at_once=1, queue=2))
         ada = known(people, visitors)
     people.account(GRACE)
     assert visitors().sign_in(ADA).status_code == 503

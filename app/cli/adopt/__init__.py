@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from flask.cli import with_appcontext
 
 from app.cli import ground
@@ -46,6 +47,23 @@ def pairs(read: Callable[[str, str], tuple[str, Any]]) -> Reader:
         return found
 
     return convert
+
+
+OF_UNDO = {"undo", "backup", "yes", "as_json"}
+"""The options that go with `--undo`; any other one says what to adopt."""
+
+
+def refuse_beside_undo() -> None:
+    """Raise `UsageError` where an option was given that undoing could only overlook."""
+    context = click.get_current_context()
+    beside = [
+        each.opts[0]
+        for each in context.command.params
+        if each.name not in OF_UNDO
+        and context.get_parameter_source(str(each.name)) is not ParameterSource.DEFAULT
+    ]
+    if beside:
+        raise click.UsageError(f"--undo goes with --backup, --yes and --json: not {beside[0]}.")
 
 
 def words(name: str, value: str) -> tuple[str, str]:
@@ -130,7 +148,7 @@ def words(name: str, value: str) -> tuple[str, str]:
     help="The file to write before anything is changed, or to undo from.",
 )
 @click.option("--dry-run", is_flag=True, help="Try it on a copy, and tell what would change.")
-@click.option("--undo", is_flag=True, help="Restore the database from the last backup.")
+@click.option("--undo", is_flag=True, help="Restore the database from its last backup.")
 @click.option("--yes", is_flag=True, help="Do not ask; undo although something came since.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @with_appcontext
@@ -142,6 +160,7 @@ def adopt(**given: Any) -> None:
     printer = Printer(as_json=given["as_json"])
     url = ground.settings().DATABASE_URL
     if given["undo"]:
+        refuse_beside_undo()
         sys.exit(undoing.undo(url, given["backup"], printer, yes=given["yes"]))
     if given["encoding"] and not given["roster"]:
         raise click.UsageError("--encoding says how to read --roster, which is not given.")

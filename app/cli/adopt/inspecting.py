@@ -10,12 +10,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from app.cli import ground
-from app.core.desk.adopt import adopting, findings, listing, proof, repairs
+from app.core.desk.adopt import adopting, findings, listing, prints, repairs
 from app.core.desk.adopt.choices import Choices, UnfitChoice
 from app.core.desk.adopt.findings import Finding
 from app.core.desk.adopt.legacy import Legacy
 from app.core.desk.adopt.listing import Listed
-from app.core.desk.adopt.proof import Print
+from app.core.desk.adopt.prints import Print
 from app.core.desk.looking import looking
 from app.core.errors import Refusal
 
@@ -42,7 +42,7 @@ class Report:
     listed: Listed | None
     """The list that is to become the first one; None where there is none to bring over."""
     remark: str
-    """Why the table authorized_users is no list; empty where nothing is wrong."""
+    """Why the table authorized_users is no list, and what to do; empty if nothing is wrong."""
     has_work: bool
 
     @property
@@ -89,7 +89,7 @@ def look(url: str, wish: Wish) -> Report:
 def take_print(url: str) -> dict[str, Print]:
     """The print of every legacy table of the database at `url`."""
     with looking(url) as engine, engine.connect() as connection:
-        return proof.take(connection)
+        return prints.take(connection)
 
 
 def _find_list(legacy: Legacy, wish: Wish) -> tuple[Listed | None, str]:
@@ -109,4 +109,7 @@ def _find_list(legacy: Legacy, wish: Wish) -> tuple[Listed | None, str]:
     try:
         return listing.read_table(legacy), ""
     except Refusal as refusal:
-        return None, f"The table {listing.TABLE} cannot be the list: {refusal.message}"
+        return None, (
+            f"The table {listing.TABLE} cannot be the list: {refusal.message} Nobody can register"
+            " until a list is there: flask rollcall roster import FILE --apply"
+        )

@@ -12,15 +12,16 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.cli import ground
+from app.cli.adopt import backups
+from app.cli.adopt.backups import Backup
 from app.cli.adopt.inspecting import Report, Wish, look, take_print
 from app.cli.adopt.report import Printer
-from app.core import clock
-from app.core.desk.adopt import adopting, copies
+from app.core.desk.adopt import adopting
 from app.core.desk.adopt.adopting import Adopted
 from app.core.desk.adopt.choices import ChoiceMissing, UnfitChoice
 from app.core.desk.adopt.copies import BadBackup
 from app.core.desk.adopt.copies.rehearsal import make_copy
-from app.core.desk.adopt.proof import Print
+from app.core.desk.adopt.prints import Print
 from app.core.desk.looking import NoDatabase
 from app.core.errors import Refusal
 from app.database import exclusively, make_engine
@@ -33,7 +34,7 @@ UNDO = "flask rollcall adopt --undo"
 
 def move(url: str, wish: Wish, printer: Printer, *, backup: Path | None) -> int:
     """Do it, and give the exit code."""
-    saved: Path | None = None
+    saved: Backup | None = None
     try:
         report = _report(url, wish, printer)
         if not report.has_work:
@@ -45,17 +46,23 @@ def move(url: str, wish: Wish, printer: Printer, *, backup: Path | None) -> int:
                 if not look(url, wish).has_work:
                     return printer.end("nothing", "Nothing to do any more.", DONE)
                 saved = _save(url, backup, printer)
-                done = _change(url, wish, report, take_print(url))
+                done = _change(url, wish, report, take_print(url), saved)
         finally:
             engine.dispose()
     except (ChoiceMissing, UnfitChoice) as error:
         return printer.end("choice", str(error), MISUSED)
     except _FAILURES as error:
-        return printer.end("failed", _what_failed(error, saved), FAILED)
+        return printer.end("failed", _what_failed(error, saved, backup), FAILED)
+    except Exception as error:
+        if saved is None:
+            raise
+        # Whatever it was, the upgrade may be half-way, and there is a way back.
+        current_app.logger.exception("An adoption failed.")
+        return printer.end("failed", _what_failed(error, saved, backup), FAILED)
     printer.proof(done, tried=False)
     if not done.holds:
-        return printer.end("unproven", _what_is_unproven(saved), FAILED)
-    return printer.end("done", f"Adopted. To go back: {UNDO}. Next: flask rollcall doctor", DONE)
+        return printer.end("unproven", _what_is_unproven(saved, backup), FAILED)
+    return printer.end("done", _with_remark(_what_is_done(backup), report), DONE)
 
 
 def rehearse(url: str, wish: Wish, printer: Printer) -> int:
@@ -68,7 +75,7 @@ def rehearse(url: str, wish: Wish, printer: Printer) -> int:
             copy = Path(folder) / "copy.db"
             make_copy(url, copy)
             copied = f"sqlite:///{copy}"
-            done = _change(copied, wish, report, take_print(copied))
+            done = _change(copied, wish, report, take_print(copied), None)
     except (ChoiceMissing, UnfitChoice) as error:
         return printer.end("choice", str(error), MISUSED)
     except _FAILURES as error:
@@ -76,7 +83,12 @@ def rehearse(url: str, wish: Wish, printer: Printer) -> int:
     printer.proof(done, tried=True)
     if not done.holds:
         return printer.end("unproven", "The proof would fail. Nothing was changed.", FAILED)
-    return printer.end("tried", "Tried on a copy; nothing was changed.", DONE)
+    words = _with_remark("Tried on a copy; nothing was changed.", report)
+    return printer.end("tried", words, DONE)
+
+
+def _with_remark(words: str, report: Report) -> str:
+    return f"{words} {report.remark}" if report.remark else words
 
 
 _FAILURES = (
@@ -92,8 +104,6 @@ _FAILURES = (
 def _report(url: str, wish: Wish, printer: Printer) -> Report:
     report = look(url, wish)
     printer.report(report)
-    if report.remark:
-        printer.say(report.remark)
     if report.strange and not wish.by_inspection:
         raise ChoiceMissing(
             f"The revision {', '.join(report.strange)} is unknown; nothing was changed."
@@ -101,28 +111,22 @@ def _report(url: str, wish: Wish, printer: Printer) -> Report:
         )
     if report.owes_status and wish.choices.status is None:
         raise ChoiceMissing(
-            "People are Inactive or expired (see above); nothing was changed."
+            "People are Inactive, expired or of an unknown status (see above); nothing was changed."
             " Choose what becomes of them: --status keep, activate-recent or activate-all."
         )
     return report
 
 
-def _save(url: str, backup: Path | None, printer: Printer) -> Path:
-    path = backup or new_backup("adopt", url)
-    copies.save(url, path)
-    printer.found["backup"] = str(path)
-    printer.say(f"Backup: {path}")
-    return path
+def _save(url: str, backup: Path | None, printer: Printer) -> Backup:
+    saved = backups.write(url, backup or backups.new_path("adopt", url))
+    printer.found["backup"] = saved.path
+    printer.say(f"Backup: {saved.path}")
+    return saved
 
 
-def new_backup(kind: str, url: str) -> Path:
-    """A file of its own in `DATA_DIR`, named by the moment, for a backup of this database."""
-    moment = clock.now().strftime("%Y%m%dT%H%M%S%fZ")
-    folder: Path = ground.settings().DATA_DIR
-    return folder / f"{kind}-{moment}{copies.suffix(url)}"
-
-
-def _change(url: str, wish: Wish, report: Report, before: dict[str, Print]) -> Adopted:
+def _change(
+    url: str, wish: Wish, report: Report, before: dict[str, Print], saved: Backup | None
+) -> Adopted:
     """Upgrade the database at `url`, then mend it in one transaction that holds only if proven."""
     config = ground.alembic(url)
     config.attributes["adopt_by_inspection"] = wish.by_inspection
@@ -130,7 +134,8 @@ def _change(url: str, wish: Wish, report: Report, before: dict[str, Print]) -> A
     engine = make_engine(url)
     try:
         with Session(engine) as db:
-            done = adopting.adopt(db, before, wish.choices, report.listed)
+            written = {"path": saved.path, "sha256": saved.sha256} if saved else None
+            done = adopting.adopt(db, before, wish.choices, report.listed, written)
             if done.holds:
                 db.commit()
                 if db.info.pop("message_queued", False):
@@ -156,14 +161,23 @@ def _first_line(error: object) -> str:
     return next(iter(str(error).strip().splitlines()), "no words")
 
 
-def _what_failed(error: BaseException, saved: Path | None) -> str:
+def _undo(backup: Path | None) -> str:
+    return f"{UNDO} --backup {backup}" if backup else UNDO
+
+
+def _what_failed(error: BaseException, saved: Backup | None, backup: Path | None) -> str:
     if saved is None:
         return f"{_words(error)} Nothing was changed."
-    return f"{_words(error)} No repair was made; {UNDO} takes back the upgrade too."
+    return f"{_words(error)} No repair was made; {_undo(backup)} takes back the upgrade too."
 
 
-def _what_is_unproven(saved: Path | None) -> str:
+def _what_is_done(backup: Path | None) -> str:
+    return f"Adopted. To go back: {_undo(backup)}. Next: flask rollcall doctor"
+
+
+def _what_is_unproven(saved: Backup | None, backup: Path | None) -> str:
+    where = saved.path if saved else "nowhere"
     return (
         "The proof failed: see above what differs and was not chosen. No repair was kept;"
-        f" {UNDO} takes back the upgrade too (from {saved})."
+        f" {_undo(backup)} takes back the upgrade too (from {where})."
     )

@@ -35,6 +35,7 @@ class Printer:
             "tables": report.tables,
             "findings": {each.name: asdict(each) for each in report.findings},
             "list": report.about_list(),
+            "list_refused": report.remark or None,
         }
         if self.as_json:
             return

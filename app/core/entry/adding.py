@@ -14,7 +14,7 @@ from app.core.entry import letters
 from app.core.entry.terms import Terms
 from app.core.errors import AddressTaken
 from app.core.outbox import Kind
-from app.core.people import users
+from app.core.people import names, users
 from app.core.roster import entitlements
 from app.models.people import Source, Status, User
 
@@ -31,14 +31,16 @@ def add_person(
 ) -> User:
     """Make an account that holds `lo_root_ids` by the admin's hand, and mail the welcome.
 
-    The caller commits. Raises `BadAddress` or `AddressTaken`.
+    The caller commits. Raises `NoName`, `OddId`, `BadAddress` or `AddressTaken`.
     """
+    name = names.checked_name(last_name)
+    names.check_ids(lo_root_ids)
     now = clock.now()
     address = canonical(email)
     if users.is_shared(db, address):
         raise AddressTaken
     user = User(
-        last_name=last_name.strip(),
+        last_name=name,
         email=email.strip(),
         address=address,
         status=Status.ACTIVE.value,

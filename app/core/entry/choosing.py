@@ -12,6 +12,7 @@ from app.core.entry import signin
 from app.core.entry.terms import Terms
 from app.core.errors import CodeRanOut, PasswordRefused, Refusal
 from app.core.proof import codes, passwords
+from app.core.proof.codes import Fitting
 from app.models.access import Purpose
 
 
@@ -40,29 +41,32 @@ def prove(
     password: str,
     *,
     counted_as: str | None = None,
-    send_again: Callable[[], None],
+    send_again: Callable[[Purpose], None],
     terms: Terms,
     origin: Origin,
-) -> int:
-    """The id of the code that fits, if the password may be taken too; neither is used up.
+) -> Fitting:
+    """The code that fits, if the password may be taken too; neither is used up.
 
+    Any code that a mail to who asked may carry is taken; `purpose` is the page's own.
     `address` is what the code is bound to, `counted_as` its canonical form where they differ.
     `send_again` mails a fresh code to who typed one that just ran out. Raises `NotBoth`.
     """
     method = purpose.value
     unfit = password_problem(password, address, terms)
     try:
-        code_id = codes.check(db, purpose, address, code, counted_as=counted_as, keys=terms.keys)
-    except codes.RanOut:
+        found = codes.check_any(
+            db, codes.BY_MAIL, address, code, counted_as=counted_as, keys=terms.keys
+        )
+    except codes.RanOut as late:
         # Only who has the mail can know the digits, so a new mail tells nothing to a stranger.
-        send_again()
+        send_again(late.purpose)
         refusal = NotBoth(CodeRanOut(address=address), unfit)
         signin.refuse(db, refusal, method, origin, address=address, why="ran_out")
     except Refusal as wrong:
         signin.refuse(db, NotBoth(wrong, unfit), method, origin, address=address, why=wrong.code)
     if unfit is not None:
         refuse_password(db, purpose, counted_as or address, unfit, origin)
-    return code_id
+    return found
 
 
 def refuse_password(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy.orm import Session
 
 from app.core import audit
@@ -18,7 +20,7 @@ def confirm(
     token: str,
     password: str,
     *,
-    known: bool,
+    known_since: datetime | None,
     terms: Terms,
     origin: Origin,
 ) -> str:
@@ -28,7 +30,9 @@ def confirm(
     `SignedOut` where the session ended in the meantime. The caller commits.
     """
     person = here.user.id
-    signin.check_password(db, here.user, password, known=known, terms=terms, origin=origin)
+    signin.check_password(
+        db, here.user, password, known_since=known_since, terms=terms, origin=origin
+    )
     fresh = sessions.prove_again(db, token)
     audit.record(
         db, Event.SESSION_PROVED, origin, user_id=person, actor_id=person, method="password"

@@ -16,7 +16,7 @@ from app.core.audit import Event, Origin
 from app.core.entry import letters, renewing
 from app.core.entry.terms import Terms
 from app.core.errors import LinkDead
-from app.core.outbox import Kind
+from app.core.outbox import Cap, Kind
 from app.core.people import sessions
 from app.core.people.sessions import NOT_ME
 from app.core.proof import links, stamps
@@ -31,7 +31,7 @@ def read_link(db: Session, token: str, *, terms: Terms) -> User:
     """The person whom the mail was about. Raises `LinkDead`; looking uses nothing up."""
     facts = links.read(Link.NOT_ME, token, lifetime=LIFETIME, keys=terms.keys)
     user = db.get(User, facts["user"])
-    if user is None or stamps.stamp_of(user) != facts["stamp"]:
+    if user is None or stamps.of_mailbox(user) != facts["stamp"]:
         raise LinkDead
     return renewing.as_read(db, user)
 
@@ -44,17 +44,18 @@ def disown(db: Session, token: str, *, terms: Terms, origin: Origin) -> str:
     user = read_link(db, token, terms=terms)
     claimed = db.scalar(
         update(User)
-        .where(stamps.unmoved(user))
+        .where(stamps.mailbox_unmoved(user))
         .values(password_hash=None, verified_at=clock.now())
         .returning(User.id)
         .execution_options(synchronize_session=False)
     )
     if claimed is None:
         raise LinkDead
+    renewing.end_mailed(db, user)
     renewing.remember_former(db, user)
     _end_sessions(db, user.id)
     audit.record(db, Event.INTRUSION_REPORTED, origin, user_id=user.id)
-    letters.send(db, Kind.RESET, user.email, terms=terms, alarm=True)
+    letters.send(db, Kind.RESET, user.email, terms=terms, cap=Cap.NONE)
     return user.mailbox
 
 

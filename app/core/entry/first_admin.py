@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -16,22 +15,14 @@ from app.core.audit import Event, Origin
 from app.core.entry import signin
 from app.core.entry.signin import Entered
 from app.core.entry.terms import Terms
-from app.core.errors import N_, AddressTaken, LinkDead, Refusal
+from app.core.errors import AddressTaken, LinkDead
 from app.core.outbox import Kind
-from app.core.people import roles, users
+from app.core.people import names, roles, users
 from app.core.proof import links, passwords
 from app.core.proof.links import Link
 from app.models.people import Status, User
 
 LIFETIME = timedelta(hours=24)
-
-
-class NoName(Refusal):
-    """A last name with a control character in it, which no database and no mail can hold."""
-
-    code = "no_name"
-    status = 422
-    words = N_("Enter your last name without line breaks or other control characters.")
 
 
 def mint_link(db: Session, *, keys: Sequence[str]) -> str:
@@ -64,10 +55,9 @@ def enter(
     Raises `LinkDead`, `NoName`, `BadAddress`, `PasswordRefused` or `AddressTaken`.
     """
     stamp = check_link(db, token, keys=terms.keys)
-    if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in last_name.strip()):
-        raise NoName
+    name = names.checked_name(last_name)
     address = canonical(email)
-    typed = [last_name, address, address.partition("@")[0], *terms.service_words]
+    typed = [name, address, address.partition("@")[0], *terms.service_words]
     password = passwords.check_new(password, least=terms.role_least, known_words=typed)
     db.rollback()  # No transaction waits for bcrypt.
     with terms.lane():
@@ -75,7 +65,7 @@ def enter(
     if users.is_shared(db, address):
         raise AddressTaken
     user = User(
-        last_name=last_name.strip(),
+        last_name=name,
         email=email.strip(),
         address=address,
         status=Status.ACTIVE.value,

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.addresses import canonical
 from app.core import clock, outbox
 from app.core.entry.terms import Terms
-from app.core.outbox import Kind
+from app.core.outbox import Cap, Kind
 from app.core.people import users
 from app.core.proof import codes
 from app.core.roster.files import surname_key
@@ -72,12 +72,12 @@ def send(
     *,
     terms: Terms,
     held: bool = False,
-    alarm: bool = False,
+    cap: Cap = Cap.ASKED,
     **facts: Any,
 ) -> None:
     """Write the mail of this kind to whom `email` names, with its code where it carries one.
 
-    `held` writes the same rows and sends nothing; `alarm` is as in `outbox.queue`.
+    `held` writes the same rows and sends nothing; `cap` is as in `outbox.queue`.
     """
     purpose = PURPOSES.get(kind)
     lifetime = lifetime_of(purpose or Purpose.REGISTRATION, terms)
@@ -103,7 +103,7 @@ def send(
         sealed=sealed,
         once_a_day=kind in ONCE_A_DAY,
         held=held,
-        alarm=alarm,
+        cap=cap,
         **facts,
     )
 

@@ -17,7 +17,7 @@ from app.core.audit import Event, Origin
 from app.core.entry import letters
 from app.core.entry.terms import Terms
 from app.core.errors import LinkDead
-from app.core.outbox import Kind
+from app.core.outbox import Cap, Kind
 from app.core.people import agents, users
 from app.core.proof import codes, guesses, links
 from app.core.proof.links import Link
@@ -27,26 +27,30 @@ from app.models.access import Purpose
 def begin(db: Session, address: str, email: str, *, terms: Terms, origin: Origin) -> None:
     """Write to the owner of `address` that sign-in is paused; the caller commits.
 
-    Where nobody has the address the same rows are written, and nothing is sent.
+    Where several accounts share it, each is written to. Where nobody has it the same rows are
+    written, and nothing is sent.
     """
-    ends_at = guesses.paused_until(db, address)
+    ends_at = guesses.window_ends_at(db, address)
     try:
         canonical(email)
     except BadAddress:
         return
     if ends_at is None:
         return
-    letters.send(
-        db,
-        Kind.PAUSED,
-        email,
-        terms=terms,
-        held=users.find(db, address, email) is None,
-        counted_as=address,
-        ends_at=ends_at.isoformat(),
-        agent=agents.describe(origin.user_agent),
-        place=origin.place,
-    )
+    found = users.counted_as(db, address)
+    for each in [user.email for user in found] or [email]:
+        letters.send(
+            db,
+            Kind.PAUSED,
+            each,
+            terms=terms,
+            held=not found,
+            cap=Cap.PAUSE,
+            counted_as=address,
+            ends_at=ends_at.isoformat(),
+            agent=agents.describe(origin.user_agent),
+            place=origin.place,
+        )
     audit.record(db, Event.PAUSE_BEGAN, origin, address=address)
 
 
@@ -68,7 +72,7 @@ def read_link(db: Session, token: str, *, terms: Terms) -> Pause:
     facts = links.read(Link.UNPAUSE, token, lifetime=lifetime, keys=terms.keys)
     ends_at = datetime.fromisoformat(facts["ends_at"])
     pause = Pause(facts["address"], facts["mailbox"], ends_at)
-    if guesses.paused_until(db, pause.address) != ends_at:
+    if guesses.window_ends_at(db, pause.address) != ends_at:
         raise LinkDead
     return pause
 

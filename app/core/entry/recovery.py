@@ -6,23 +6,29 @@ mail carries a link, stamped with the state it was issued for, and a code as the
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from app.addresses import canonical
 from app.core import audit
 from app.core.audit import Event, Origin
-from app.core.entry import choosing, letters, renewing, signin
+from app.core.entry import choosing, letters, opening, renewing, signin
 from app.core.entry.choosing import NotBoth
 from app.core.entry.signin import Entered
 from app.core.entry.terms import Terms
-from app.core.errors import LinkDead, WrongCode
+from app.core.errors import LinkDead, Refusal, WrongCode
+from app.core.outbox import Kind
 from app.core.people import users
 from app.core.proof import codes, links, stamps
+from app.core.proof.codes import Fitting
 from app.core.proof.links import Link
 from app.models.access import Purpose
 from app.models.people import User
 
 LINKS = {Purpose.RESET: Link.RESET, Purpose.SETUP: Link.SETUP}
+MAILED = (Link.RESET, Link.SETUP, Link.REGISTRATION, Link.NOT_ME, Link.UNPAUSE)
+"""The links whose holders may ask for a new mail once they are dead."""
 
 
 def ask_reset(db: Session, email: str, *, terms: Terms, origin: Origin) -> str:
@@ -45,12 +51,45 @@ def ask_setup(db: Session, last_name: str, email: str, *, terms: Terms, origin: 
     return address
 
 
+def ask_again(db: Session, token: str, *, terms: Terms, origin: Origin) -> None:
+    """Answer whoever holds a link of ours that is dead by the mail that fits by now.
+
+    It goes to the account's mailbox, or to the listed person's, whoever presses the button; under
+    the caps of all mails. Raises `LinkDead` for what we never signed.
+    """
+    link, facts = signed(token, terms=terms)
+    if "user" in facts:
+        user = db.get(User, facts["user"])
+        email = user.email if user else None
+    else:
+        email = facts.get("mailbox") or facts["address"]
+    if email is None:
+        return
+    begun = link is Link.REGISTRATION
+    kind = (letters.to_register if begun else letters.to_recover)(db, email, None)
+    letters.send(db, kind, email, terms=terms)
+    audit.record(
+        db, Event.RECOVERY_ASKED, origin, address=canonical(email), answer=kind.value, link="dead"
+    )
+
+
+def signed(token: str, *, terms: Terms) -> tuple[Link, dict[str, Any]]:
+    """What a mailed link of ours was for, and its facts, however old it is; or `LinkDead`."""
+    for link in MAILED:
+        try:
+            return link, links.read_expired(link, token, keys=terms.keys)
+        except LinkDead:
+            continue
+    raise LinkDead
+
+
 def read_link(db: Session, purpose: Purpose, token: str, *, terms: Terms) -> User:
-    """The person a mailed link was issued for. Raises `LinkDead`; looking uses nothing up."""
-    lifetime = letters.lifetime_of(purpose, terms)
-    facts = links.read(LINKS[purpose], token, lifetime=lifetime, keys=terms.keys)
-    user = db.get(User, facts["user"])
-    if user is None or stamps.stamp_of(user) != facts["stamp"]:
+    """The person a mailed link was issued for, who may be here.
+
+    Raises `LinkDead`; looking uses nothing up.
+    """
+    user, listed = _linked(db, purpose, token, terms)
+    if users.shut_out_reason(user, listed=listed) is not None:
         raise LinkDead
     return renewing.as_read(db, user)
 
@@ -62,7 +101,9 @@ def choose_by_link(
 
     Raises `LinkDead`, or `NotBoth` with what is wrong with the password.
     """
-    user = read_link(db, purpose, token, terms=terms)
+    user, listed = _linked(db, purpose, token, terms)
+    _keep_out(db, user, listed, LinkDead(), purpose, terms, origin)
+    user = renewing.as_read(db, user)
     unfit = choosing.password_problem(password, user.mailbox, terms)
     if unfit is None:
         unfit = renewing.problem_for(db, user, password, terms)
@@ -81,18 +122,21 @@ def choose_by_code(
     terms: Terms,
     origin: Origin,
 ) -> Entered:
-    """Set the password of whoever has the mailed code, and let them in.
+    """Set the password of whoever has the mailed code, and let them in; `purpose` is the page's.
 
-    Raises `BadAddress`, or `NotBoth` with what is wrong with the code, the password, or both.
+    The neutral answer leads everybody to one page, whatever their mail carries: a code to
+    register opens the account here too. Raises `BadAddress`, `NotBoth` with what is wrong with
+    the code, the password, or both, and what `opening.open_account` raises.
     """
     address = canonical(email)
     found = users.find(db, address, email)
     mailbox = found[0].mailbox if found else address
 
-    def send_again() -> None:
-        letters.send(db, letters.to_recover(db, email, None), email, terms=terms)
+    def send_again(ran_out: Purpose) -> None:
+        answer = letters.to_register if ran_out is Purpose.REGISTRATION else letters.to_recover
+        letters.send(db, answer(db, email, None), email, terms=terms)
 
-    code_id = choosing.prove(
+    fitting = choosing.prove(
         db,
         purpose,
         mailbox,
@@ -103,17 +147,33 @@ def choose_by_code(
         terms=terms,
         origin=origin,
     )
+    try:
+        if fitting.purpose is Purpose.REGISTRATION:
+            return opening.open_account(db, address, fitting.code_id, password, terms, origin)
+        return _set_by_code(db, email, fitting, password, terms, origin)
+    except WrongCode as late:
+        raise NotBoth(late, None) from None
+
+
+def _set_by_code(
+    db: Session, email: str, fitting: Fitting, password: str, terms: Terms, origin: Origin
+) -> Entered:
+    address = canonical(email)
     found = users.find(db, address, email)
     if found is None:
-        raise NotBoth(WrongCode(), None)
-    user = renewing.as_read(db, found[0])
+        raise WrongCode
+    user, listed = found
+    _keep_out(db, user, listed, NotBoth(WrongCode(), None), fitting.purpose, terms, origin)
+    user = renewing.as_read(db, user)
     unfit = renewing.problem_for(db, user, password, terms)
     if unfit is not None:
-        choosing.refuse_password(db, purpose, address, unfit, origin)
+        choosing.refuse_password(db, fitting.purpose, address, unfit, origin)
+    if not codes.is_unused(db, fitting.code_id):
+        raise WrongCode
     try:
-        return _let_in(db, user, purpose, password, terms, origin, code_id=code_id)
-    except (WrongCode, LinkDead):
-        raise NotBoth(WrongCode(), None) from None
+        return _let_in(db, user, fitting.purpose, password, terms, origin)
+    except LinkDead:
+        raise WrongCode from None
 
 
 def _ask(db: Session, email: str, last_name: str | None, terms: Terms, origin: Origin) -> None:
@@ -123,19 +183,37 @@ def _ask(db: Session, email: str, last_name: str | None, terms: Terms, origin: O
     audit.record(db, Event.RECOVERY_ASKED, origin, address=address, answer=kind.value)
 
 
-def _let_in(
+def _linked(db: Session, purpose: Purpose, token: str, terms: Terms) -> tuple[User, bool]:
+    lifetime = letters.lifetime_of(purpose, terms)
+    facts = links.read(LINKS[purpose], token, lifetime=lifetime, keys=terms.keys)
+    if db.get(User, facts["user"]) is None:
+        raise LinkDead
+    user, listed = users.get(db, facts["user"])
+    if stamps.stamp_of(user) != facts["stamp"]:
+        raise LinkDead
+    return user, listed
+
+
+def _keep_out(
     db: Session,
     user: User,
+    listed: bool,
+    refusal: Refusal,
     purpose: Purpose,
-    password: str,
     terms: Terms,
     origin: Origin,
-    *,
-    code_id: int | None = None,
+) -> None:
+    # Asked before anything is set: who was shut out after the mail went keeps the old password.
+    reason = users.shut_out_reason(user, listed=listed)
+    if reason is not None:
+        letters.send(db, Kind.SHUT_OUT, user.email, terms=terms)
+        signin.refuse(db, refusal, purpose.value, origin, user_id=user.id, why=reason)
+
+
+def _let_in(
+    db: Session, user: User, purpose: Purpose, password: str, terms: Terms, origin: Origin
 ) -> Entered:
     method = purpose.value
-    if code_id is not None and not codes.is_unused(db, code_id):
-        raise WrongCode
     renewing.renew(
         db, user, password, method=method, proves_mailbox=True, terms=terms, origin=origin
     )

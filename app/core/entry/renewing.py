@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from sqlalchemy import and_, delete, select, update
+import unicodedata
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from app import hashing
-from app.core import audit, clock, outbox
+from app.core import audit, clock, outbox, throttle
 from app.core.audit import Event, Origin
 from app.core.entry.terms import Terms
 from app.core.errors import N_, LinkDead, PasswordRefused
-from app.core.outbox import Kind
+from app.core.outbox import Cap, Kind
 from app.core.people import roles, sessions
 from app.core.proof import codes, guesses, passwords, stamps
+from app.core.throttle import Limit
 from app.models.access import FormerPassword, Purpose, SignInSession
 from app.models.people import User
 
 REMEMBERED = 5
 """Passwords that are not taken again, the present one among them."""
 
-MAILED = (Purpose.RESET, Purpose.SETUP)
-"""What was mailed to choose a password by; it ends with every new one."""
+MAILED = (Purpose.RESET, Purpose.SETUP, Purpose.UNPAUSE)
+"""What was mailed about a password; it ends with every new one."""
+
+CHOICES = Limit(tries=30, window=timedelta(minutes=10))
+"""New passwords that one account may try: each costs up to `REMEMBERED` hashes."""
 
 
 def as_read(db: Session, user: User) -> User:
@@ -32,8 +39,10 @@ def as_read(db: Session, user: User) -> User:
 def problem_for(db: Session, user: User, password: str, terms: Terms) -> PasswordRefused | None:
     """Why this account in particular must not have this password; None if it may.
 
-    Ends the transaction, and computes up to `REMEMBERED` hashes.
+    Ends the transaction, and computes up to `REMEMBERED` hashes; raises `TooManyTries` where
+    that was asked for too often.
     """
+    throttle.count(db, "choose", str(user.id), CHOICES)
     former = db.scalars(
         select(FormerPassword.password_hash)
         .where(FormerPassword.user_id == user.id)
@@ -43,7 +52,7 @@ def problem_for(db: Session, user: User, password: str, terms: Terms) -> Passwor
     has_role = bool(roles.permissions_of(db, user.id))
     db.rollback()  # No transaction waits for bcrypt.
     # What a role asks for is said only now, when it is proven who is asking.
-    if has_role and len(password) < terms.role_least:
+    if has_role and len(unicodedata.normalize("NFC", password)) < terms.role_least:
         return passwords.too_short(password, terms.role_least)
     with terms.lane():
         for stored in [user.password_hash, *former]:
@@ -83,9 +92,7 @@ def renew(
     )
     if claimed is None:
         raise LinkDead
-    for each in MAILED:
-        codes.end_all(db, each, user.mailbox, counted_as=user.counted_as)
-    guesses.lift(db, user.counted_as)
+    end_mailed(db, user)
     remember_former(db, user)
     whose = SignInSession.user_id == user.id
     if but_session is not None:
@@ -97,12 +104,25 @@ def renew(
         user.mailbox,
         user_id=user.id,
         locale=user.locale,
-        alarm=True,
+        cap=Cap.ALARM,
         ip=origin.ip,
     )
     audit.record(
         db, Event.PASSWORD_CHANGED, origin, user_id=user.id, actor_id=user.id, method=method
     )
+
+
+def end_mailed(db: Session, user: User) -> None:
+    """End the codes that were mailed about the password of `user`, and a pause."""
+    for each in MAILED:
+        codes.end_all(db, each, user.mailbox, counted_as=user.counted_as)
+    guesses.lift(db, user.counted_as)
+
+
+def changed_since(db: Session, user_id: int, moment: datetime) -> bool:
+    """Whether the password was replaced or taken away after `moment`."""
+    changed = exists().where(FormerPassword.user_id == user_id, FormerPassword.set_at > moment)
+    return bool(db.scalar(select(changed)))
 
 
 def remember_former(db: Session, user: User) -> None:

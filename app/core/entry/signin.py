@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NoReturn
 
 from sqlalchemy import func, select, update
@@ -11,10 +12,10 @@ from sqlalchemy.orm import Session
 from app import hashing
 from app.core import audit, clock, outbox
 from app.core.audit import Event, Origin
-from app.core.entry import letters, pausing
+from app.core.entry import letters, pausing, renewing
 from app.core.entry.terms import Terms
 from app.core.errors import CannotSignIn, Refusal, TooManyTries
-from app.core.outbox import Kind
+from app.core.outbox import Cap, Kind
 from app.core.people import agents, sessions, users
 from app.core.people.sessions import Lifetimes
 from app.core.proof import guesses
@@ -34,17 +35,31 @@ class Entered:
     remember: bool
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What comparing a password with an account's hash found: `stored`, and a fresh hash for it."""
+
+    user_id: int | None
+    stored: str | None
+    right: bool
+    fresh: str | None = None
+
+
+class Moved(Exception):
+    """The hash that a password was compared with is no longer the account's."""
+
+
 def with_password(
     db: Session,
     email: str,
     password: str,
     *,
     remember: bool,
-    known: bool = False,
+    known_since: datetime | None = None,
     terms: Terms,
     origin: Origin,
 ) -> Entered:
-    """Sign in by address and password; `known` where this browser came in with it before.
+    """Sign in by address and password; `known_since` is when this browser last came in with it.
 
     First the lane is asked, which may raise `Busy`: then nothing was looked up or counted. The
     try is counted and committed before the hash, for known and unknown addresses alike, and
@@ -53,38 +68,49 @@ def with_password(
     """
     address = guesses.counted_form(email)
     with terms.lane():
-        guess = _count(db, address, "password", origin, known=known)
-        found = users.find(db, address, email)
-        user_id, stored = (found[0].id, found[0].password_hash) if found else (None, None)
-        db.rollback()  # No transaction waits for bcrypt.
-        right = hashing.verify_password(password, stored, rounds=terms.rounds)
-        fresh = None
-        if right and stored is not None and hashing.needs_rehash(stored, rounds=terms.rounds):
-            fresh = hashing.hash_password(password, rounds=terms.rounds)
-    if user_id is None or stored is None or not right:
-        if user_id is not None and not hashing.is_readable(stored):
-            letters.send(db, letters.to_recover(db, email, None), email, terms=terms)
-        elif guess.is_last:
-            pausing.begin(db, address, email, terms=terms, origin=origin)
-        refuse(db, CannotSignIn(), "password", origin, address=address, why="wrong")
-    if fresh is not None:
-        _renew_hash(db, user_id, stored, fresh)
-    entered = admit(db, user_id, "password", origin, remember=remember, lifetimes=terms.lifetimes)
-    # Only who was let in starts anew: else the pause would tell that a password was right.
-    guesses.forgive(db, guess)
-    return entered
+        guess = _count(db, address, email, "password", known_since, origin)
+        checked = _check(db, address, email, password, terms)
+    while True:
+        if not checked.right or checked.user_id is None:
+            _refuse_password(db, address, email, checked, guess, terms, origin)
+        try:
+            entered = admit(
+                db,
+                checked.user_id,
+                "password",
+                origin,
+                remember=remember,
+                lifetimes=terms.lifetimes,
+                checked=checked,
+            )
+        except Moved:
+            # It was hashed anew by another sign-in, or replaced: then it is wrong by now.
+            db.rollback()
+            with terms.lane():
+                checked = _check(db, address, email, password, terms)
+        else:
+            # Only who was let in starts anew: else the pause would tell a password was right.
+            guesses.forgive(db, guess)
+            return entered
 
 
 def check_password(
-    db: Session, user: User, password: str, *, known: bool = False, terms: Terms, origin: Origin
+    db: Session,
+    user: User,
+    password: str,
+    *,
+    known_since: datetime | None = None,
+    terms: Terms,
+    origin: Origin,
 ) -> None:
     """Ask somebody who is signed in for their password again; it counts as a try to sign in.
 
     Raises `Busy`, `CannotSignIn` or `TooManyPasswords`.
     """
     user_id, address, email = user.id, user.counted_as, user.email
+    db.rollback()  # Nobody waits for a turn with a connection in hand.
     with terms.lane():
-        guess = _count(db, address, "confirm", origin, known=known)
+        guess = _count(db, address, email, "confirm", known_since, origin)
         stored = db.scalar(select(User.password_hash).where(User.id == user_id))
         db.rollback()  # No transaction waits for bcrypt.
         right = hashing.verify_password(password, stored, rounds=terms.rounds)
@@ -103,22 +129,21 @@ def admit(
     *,
     remember: bool,
     lifetimes: Lifetimes,
+    checked: Checked | None = None,
 ) -> Entered:
     """Let in somebody who proved who they are, unless they may not be here any more.
 
     Opens the session, counts the visit, leaves an audit entry, and writes to them where the
-    browser is one that they never signed in with. The caller commits.
+    browser is one that they never signed in with. Who proved a password comes in only while
+    the hash that was `checked` is still theirs; else `Moved` is raised. The caller commits.
     """
     user, listed = users.get(db, user_id)
     reason = users.shut_out_reason(user, listed=listed)
     if reason is not None:
         refuse(db, CannotSignIn(), method, origin, user_id=user.id, why=reason)
     # The person's row comes first in every journey: two at once would else wait for each other.
-    db.execute(
-        update(User)
-        .where(User.id == user.id)
-        .values(visit_count=func.coalesce(User.visit_count, 0) + 1)
-    )
+    if not _count_visit(db, user.id, checked):
+        raise Moved
     if method not in MAILBOX_METHODS and not sessions.was_here(db, user.id, origin.device):
         _tell_of_new_device(db, user, method, origin)
     token = sessions.open_session(
@@ -163,11 +188,62 @@ def sign_out(db: Session, token: str, origin: Origin) -> None:
         audit.record(db, Event.SESSION_ENDED, origin, user_id=user_id, actor_id=user_id)
 
 
-def _count(db: Session, address: str, method: str, origin: Origin, *, known: bool) -> Guess:
+def _count(
+    db: Session,
+    address: str,
+    email: str,
+    method: str,
+    known_since: datetime | None,
+    origin: Origin,
+) -> Guess:
+    known = known_since is not None and not _was_replaced(db, address, email, known_since)
     try:
         return guesses.count(db, address, origin, known=known)
     except TooManyTries as refusal:
         refuse(db, refusal, method, origin, address=address)
+
+
+def _was_replaced(db: Session, address: str, email: str, moment: datetime) -> bool:
+    # Who came in with a password that was replaced since may have been the reason for that.
+    found = users.find(db, address, email)
+    return found is not None and renewing.changed_since(db, found[0].id, moment)
+
+
+def _check(db: Session, address: str, email: str, password: str, terms: Terms) -> Checked:
+    found = users.find(db, address, email)
+    user_id, stored = (found[0].id, found[0].password_hash) if found else (None, None)
+    db.rollback()  # No transaction waits for bcrypt.
+    right = hashing.verify_password(password, stored, rounds=terms.rounds)
+    fresh = None
+    if right and stored is not None and hashing.needs_rehash(stored, rounds=terms.rounds):
+        fresh = hashing.hash_password(password, rounds=terms.rounds)
+    return Checked(user_id, stored, right, fresh)
+
+
+def _refuse_password(
+    db: Session,
+    address: str,
+    email: str,
+    checked: Checked,
+    guess: Guess,
+    terms: Terms,
+    origin: Origin,
+) -> NoReturn:
+    if checked.user_id is not None and not hashing.is_readable(checked.stored):
+        letters.send(db, letters.to_recover(db, email, None), email, terms=terms)
+    elif guess.is_last:
+        pausing.begin(db, address, email, terms=terms, origin=origin)
+    refuse(db, CannotSignIn(), "password", origin, address=address, why="wrong")
+
+
+def _count_visit(db: Session, user_id: int, checked: Checked | None) -> bool:
+    visit = update(User).where(User.id == user_id)
+    values: dict[str, Any] = {"visit_count": func.coalesce(User.visit_count, 0) + 1}
+    if checked is not None:
+        visit = visit.where(User.password_hash == checked.stored)
+        if checked.fresh is not None:
+            values["password_hash"] = checked.fresh
+    return db.scalar(visit.values(**values).returning(User.id)) is not None
 
 
 def _tell_of_new_device(db: Session, user: User, method: str, origin: Origin) -> None:
@@ -177,17 +253,9 @@ def _tell_of_new_device(db: Session, user: User, method: str, origin: Origin) ->
         user.mailbox,
         user_id=user.id,
         locale=user.locale,
-        alarm=True,
+        cap=Cap.ALARM,
         agent=agents.describe(origin.user_agent),
         place=origin.place,
         at=clock.now().isoformat(),
         method=method,
-    )
-
-
-def _renew_hash(db: Session, user_id: int, stored: str, fresh: str) -> None:
-    db.execute(
-        update(User)
-        .where(User.id == user_id, User.password_hash == stored)
-        .values(password_hash=fresh)
     )

@@ -55,11 +55,18 @@ def find(db: Session, address: str, typed: str) -> tuple[User, bool] | None:
         .where(or_(User.address == address, User.shared_address == address))
         .order_by(User.id)
     ).all()
-    same = [row for row in rows if row[0].address == address]
-    same = same or [row for row in rows if row[0].email == typed]
+    shared = [row for row in rows if row[0].address != address]
+    same = [row for row in shared if row[0].email == typed]
     # Browsers cut outer blanks off an address, so that one with blanks could never be typed.
-    same = same or [row for row in rows if row[0].email.strip() == typed.strip()]
+    same = same or [row for row in shared if row[0].email.strip() == typed.strip()]
+    same = same or [row for row in rows if row[0].address == address]
     return (same[0][0], bool(same[0][1])) if len(same) == 1 else None
+
+
+def counted_as(db: Session, address: str) -> list[User]:
+    """Everybody whose tries are counted under this canonical address: mostly one, or nobody."""
+    whose = or_(User.address == address, User.shared_address == address)
+    return list(db.scalars(select(User).where(whose).order_by(User.id)))
 
 
 def is_shared(db: Session, address: str) -> bool:

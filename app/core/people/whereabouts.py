@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core import audit, clock
@@ -30,32 +31,49 @@ class Whereabouts:
     is_this: bool
 
 
-def of(db: Session, here: Presence, map_: Places | None, *, limit: int) -> list[Whereabouts]:
-    """Where this person is signed in: this session first, then those that were used last."""
+def of(
+    db: Session, here: Presence, map_: Places | None, *, limit: int
+) -> tuple[list[Whereabouts], bool]:
+    """Where this person is signed in: this session first, then those that were used last.
+
+    At most `limit` of them, and whether there are more.
+    """
     rows = db.scalars(
         select(SignInSession)
-        .where(
-            SignInSession.user_id == here.user.id,
-            SignInSession.ended_at.is_(None),
-            SignInSession.expires_at > clock.now(),
-        )
+        .where(_lives(db, here.user.id))
         .order_by(
             (SignInSession.id == here.session_id).desc(),
             SignInSession.last_seen_at.desc(),
             SignInSession.id.desc(),
         )
-        .limit(limit)
-    )
-    return [
+        .limit(limit + 1)
+    ).all()
+    shown = [
         Whereabouts(
             session,
             agents.read(session.user_agent),
             places.place_of(session.ip, map_),
             session.id == here.session_id,
         )
-        for session in rows
-        if not sessions.ran_out(session)
+        for session in rows[:limit]
     ]
+    return shown, len(rows) > limit
+
+
+def _lives(db: Session, user_id: int) -> ColumnElement[bool]:
+    """The SQL condition of this person's sessions that neither ended nor ran out."""
+    now = clock.now()
+    session = SignInSession
+    open_ = and_(session.user_id == user_id, session.ended_at.is_(None), session.expires_at > now)
+    # Databases add seconds to a moment each in their own way, and there are few idle times: a
+    # setting makes one, and sessions keep what it was.
+    spans = db.scalars(select(session.idle_seconds).where(open_).distinct())
+    within = [
+        and_(session.idle_seconds == span, session.last_seen_at > now - timedelta(seconds=span))
+        for span in spans
+        if span is not None
+    ]
+    return and_(open_, or_(session.idle_seconds.is_(None), *within))
 
 
 def end_one(db: Session, here: Presence, session_id: int, origin: Origin) -> Agent:

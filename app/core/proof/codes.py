@@ -1,7 +1,8 @@
 """Six digits by mail: made, hashed under a key, counted, and used once.
 
 Bound to purpose and address. Five wrong tries within 15 minutes of the first end all live codes
-of that purpose and address, and a new code resets nothing (NIST SP 800-63B-4 §3.1.3.2).
+of that scope and address, and a new code resets nothing (NIST SP 800-63B-4 §3.1.3.2). Codes that
+the same pages take are of one scope: else three pages would be three times as many tries.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hmac
 import secrets
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import delete, select, update
@@ -24,6 +26,9 @@ from app.models.access import Code, Purpose
 DIGITS = 6
 LIMIT = Limit(tries=5, window=timedelta(minutes=15), ceiling=100)
 """Wrong tries of one purpose and address; the ceiling is NIST's (SP 800-63B-4 §3.2.2)."""
+
+BY_MAIL = (Purpose.REGISTRATION, Purpose.RESET, Purpose.SETUP)
+"""What a mail to who asked for a password may carry: its reader cannot know which one it is."""
 
 REMEMBERED = timedelta(hours=2)
 """How long a code that ran out is still told apart from a wrong one."""
@@ -43,6 +48,18 @@ class RanOut(Refusal):
     code = "ran_out"
     status = 400
     words = N_("This code has run out.")
+
+    def __init__(self, purpose: Purpose) -> None:
+        super().__init__()
+        self.purpose = purpose
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The code that the typed digits are those of, and what it is for."""
+
+    code_id: int
+    purpose: Purpose
 
 
 def issue(
@@ -69,37 +86,54 @@ def check(
     counted_as: str | None = None,
     keys: Sequence[str],
 ) -> int:
-    """Count a try, compare, and return the id of the code that fits, still unused.
+    """As `check_any`, for codes of one purpose; the id of the one that fits."""
+    return check_any(db, [purpose], address, typed, counted_as=counted_as, keys=keys).code_id
 
-    `counted_as` is the canonical form where `address` is one of several spellings of it. Raises
-    `NotSixDigits` (uncounted), `TooManyTries`, `RanOut` or `WrongCode`. The count is committed
-    before anything is compared; that the last try ended the codes is not, so the caller commits
-    the refusal.
+
+def check_any(
+    db: Session,
+    purposes: Sequence[Purpose],
+    address: str,
+    typed: str,
+    *,
+    counted_as: str | None = None,
+    keys: Sequence[str],
+) -> Fitting:
+    """Count a try, compare, and return the code that fits, still unused.
+
+    All `purposes` are of one scope. `counted_as` is the canonical form where `address` is one of
+    several spellings of it. Raises `NotSixDigits` (uncounted), `TooManyTries`, `RanOut` or
+    `WrongCode`. The count is committed before anything is compared; that the last try ended the
+    codes is not, so the caller commits the refusal.
     """
     digits = normalise(typed)
+    counted = scope(purposes[0])
     try:
-        number = throttle.count(db, scope(purpose), counted_as or address, LIMIT)
+        number = throttle.count(db, counted, counted_as or address, LIMIT)
     except ClosedForGood:
         raise
     except TooManyTries as refusal:
         raise TooManyCodes(refusal.until) from None
     now = clock.now()
     rows = db.execute(
-        select(Code.id, Code.secret_hash, Code.expires_at).where(
-            Code.purpose == purpose.value,
+        select(Code.id, Code.purpose, Code.secret_hash, Code.expires_at).where(
+            Code.purpose.in_([each.value for each in purposes]),
             Code.address == address,
             Code.used_at.is_(None),
             Code.expires_at > now - REMEMBERED,
         )
     ).all()
-    wanted = [_digest(key, purpose, address, digits) for key in keys]
-    fitting = [row for row in rows if any(_same(row.secret_hash, each) for each in wanted)]
+    wanted = {
+        each.value: [_digest(key, each, address, digits) for key in keys] for each in purposes
+    }
+    fitting = [row for row in rows if any(_same(row.secret_hash, w) for w in wanted[row.purpose])]
+    known = {each.value: each for each in purposes}
     for row in fitting:
         if row.expires_at > now:
-            return int(row.id)
+            return Fitting(int(row.id), known[row.purpose])
     if number == LIMIT.tries:
-        _run_out(db, purpose, address)
-    raise RanOut if fitting else WrongCode
+        _run_out(db, counted, address)
+    raise RanOut(known[fitting[0].purpose]) if fitting else WrongCode
 
 
 def use(
@@ -135,8 +169,8 @@ def is_unused(db: Session, code_id: int) -> bool:
 
 
 def scope(purpose: Purpose) -> str:
-    """The name under which wrong tries of this purpose are counted."""
-    return f"code:{purpose.value}"
+    """The name under which wrong tries of this purpose are counted; one for all `BY_MAIL`."""
+    return "code:mail" if purpose in BY_MAIL else f"code:{purpose.value}"
 
 
 def normalise(typed: str) -> str:
@@ -175,12 +209,13 @@ def _store(
     return code.id
 
 
-def _run_out(db: Session, purpose: Purpose, address: str) -> None:
+def _run_out(db: Session, counted: str, address: str) -> None:
     # Not marked as used: the mailed button, which nobody can guess, goes on working.
     now = clock.now()
+    ended = [each.value for each in Purpose if scope(each) == counted]
     db.execute(
         update(Code)
-        .where(Code.purpose == purpose.value, Code.address == address)
+        .where(Code.purpose.in_(ended), Code.address == address)
         .where(Code.used_at.is_(None), Code.expires_at > now)
         .values(expires_at=now)
     )

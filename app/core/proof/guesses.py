@@ -76,8 +76,8 @@ def forgive(db: Session, guess: Guess) -> None:
     throttle.clear(db, guess.scope, guess.subject)
 
 
-def paused_until(db: Session, address: str) -> datetime | None:
-    """When the window of this address ends; None where none is open."""
+def window_ends_at(db: Session, address: str) -> datetime | None:
+    """When the window of this address ends, paused or not; None where none is open."""
     return throttle.until(db, ACCOUNT, address)
 
 

@@ -22,6 +22,24 @@ def stamp_of(user: User) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:22]
 
 
+def of_mailbox(user: User) -> str:
+    """The stamp of what the owner alone can move, by mail: no new password changes it.
+
+    Who got in with a stolen password must not be able to kill the link that shuts them out.
+    """
+    parts = [str(user.id), user.address or "", str(user.verified_at)]
+    return hashlib.sha256("\0".join(["mailbox", *parts]).encode()).hexdigest()[:22]
+
+
+def mailbox_unmoved(user: User) -> ColumnElement[bool]:
+    """The SQL condition that goes with `of_mailbox`."""
+    return and_(
+        User.id == user.id,
+        User.address.is_not_distinct_from(user.address),
+        User.verified_at.is_not_distinct_from(user.verified_at),
+    )
+
+
 def unmoved(user: User) -> ColumnElement[bool]:
     """The SQL condition that the account is still as `user` was read: what one UPDATE claims."""
     return and_(

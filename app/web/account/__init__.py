@@ -36,13 +36,13 @@ METHODS = {
 def page() -> ResponseReturnValue:
     """Show what there is to look after."""
     here = present()
-    shown = whereabouts.of(db, here, ours().places, limit=MOST_LISTED)
+    shown, more = whereabouts.of(db, here, ours().places, limit=MOST_LISTED)
     return render_template(
         "account/page.html",
         user=here.user,
         changed_at=changing.changed_at(db, here.user.id),
         whereabouts=shown,
-        more=len(shown) == MOST_LISTED,
+        more=more,
         methods=METHODS,
         name_of=name_of,
         whence=whence,

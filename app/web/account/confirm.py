@@ -67,7 +67,7 @@ def _prove(form: ConfirmForm) -> Refusal | None:
             here,
             identity.token() or "",
             form.password.data,
-            known=devices.knows(here.user.email),
+            known_since=devices.known_since(here.user.email),
             terms=terms(),
             origin=identity.origin(),
         )

@@ -9,7 +9,7 @@ from flask_wtf import FlaskForm
 
 from app.core.entry import changing
 from app.core.errors import PasswordRefused
-from app.edge import identity
+from app.edge import devices, identity
 from app.edge.db import commit, db
 from app.edge.fields import new_password_field
 from app.edge.guards import freshly_proven, signed_in
@@ -49,7 +49,10 @@ def password() -> ResponseReturnValue:
             commit()
             carry(fresh)
             flash(_("Your password is changed. All other devices were signed out."), "success")
-            return redirect(url_for("account.page"), 303)
+            response = redirect(url_for("account.page"), 303)
+            # Other browsers that knew the old password are strangers now; this one is not.
+            devices.keep(response, here.user.counted_as)
+            return response
     asked = terms()
     page = render_template(
         "account/password.html",

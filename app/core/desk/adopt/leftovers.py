@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect
 from sqlalchemy.orm import Session
 
 from app.core.desk.adopt.legacy import Legacy
-from app.core.desk.adopt.proof import Print
+from app.core.desk.adopt.prints import Print
 
 
 def drop(db: Session, legacy: Legacy, prints: dict[str, Print]) -> None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
     ColumnClause,
@@ -27,8 +27,10 @@ from sqlalchemy import (
 )
 
 from app.addresses import BadAddress, canonical
-from app.core.learning.programs import ALIASES
-from app.models.people import Source, Status
+from app.core.desk.adopt.cells import moment, text_of
+from app.core.desk.adopt.person import Person
+from app.core.learning.programs import names_of
+from app.models.people import Source
 
 LEFTOVER_COLUMNS = {
     "users": [
@@ -37,8 +39,20 @@ LEFTOVER_COLUMNS = {
     ],
     "chatbot_contents": ["lo_root_ids"],
 }  # fmt: skip
-LEFTOVER_TABLES = ["lo_mappings", "chatbot_lo_root_ids"]
+UNREADABLE, ANSWERS = "unreadable_dates", "chat_history_answers"
+"""Where the upgrade keeps texts that are no dates, and rows of old answers with more in them than
+the row of the question could take."""
+
+LEFTOVER_TABLES = ["lo_mappings", "chatbot_lo_root_ids", UNREADABLE, ANSWERS]
 HELD, ASKED, CHATS = "user_lo_root_ids", "chatbot_lo_root_association", "chat_history"
+MOMENTS = {
+    "users": ["date_added", "expiry_date"],
+    "chatbot_contents": ["created_at", "updated_at"],
+    CHATS: ["timestamp"],
+    "disclaimer_acceptances": ["accepted_at"],
+}
+"""The columns that hold moments: in SQLite any text can stand there."""
+
 ANONYMOUS = 0
 """The `user_id` of chats that were made anonymous: no person ever has it."""
 
@@ -46,40 +60,6 @@ ANONYMOUS = 0
 def col(name: str) -> ColumnClause[Any]:
     """A column of whatever type, quoted where its name needs it."""
     return column(name)
-
-
-class Person(NamedTuple):
-    """A row of `users`; what the table has no column for is None."""
-
-    id: int
-    last_name: str
-    email: str | None
-    visit_count: int | None
-    status: str | None
-    date_added: datetime | None
-    expiry_date: datetime | None
-    password_hash: str | None
-    waits: bool
-    """Whether status and expiry date of this person do not count yet."""
-
-    def known_status(self) -> Status | None:
-        """The status that is meant, in any case and with blanks around it; None for other text.
-
-        A table without the column has nobody Active: that is what the upgrade then writes.
-        """
-        text = (self.status or Status.INACTIVE.value).strip().casefold()
-        return next((each for each in Status if each.casefold() == text), None)
-
-    def has_run_out(self, today: date) -> bool:
-        """Whether the expiry date is past; it is good through the whole of its day."""
-        return self.expiry_date is not None and self.expiry_date.date() < today
-
-    def would_be_shut_out(self, today: date) -> bool:
-        """Whether a choice is owed: the status is inactive, or the expiry date past."""
-        return self.waits and (
-            self.known_status() is Status.INACTIVE
-            or (self.known_status() is Status.ACTIVE and self.has_run_out(today))
-        )
 
 
 @dataclass(frozen=True)
@@ -131,8 +111,35 @@ class Legacy:
         for *facts, enforced, address in self.rows("users", *names):
             waits = not enforced if self.has("users", "enforced") else address is None
             person = Person._make([*facts, waits])
-            added, expires = moment(person.date_added), moment(person.expiry_date)
-            found.append(person._replace(date_added=added, expiry_date=expires))
+            found.append(
+                person._replace(
+                    last_name=text_of(person.last_name) or "",
+                    email=text_of(person.email),
+                    status=text_of(person.status),
+                    date_added=moment(person.date_added),
+                    expiry_date=moment(person.expiry_date),
+                )
+            )
+        return sorted(found, key=lambda each: each.id)
+
+    @cached_property
+    def is_new(self) -> bool:
+        """Whether somebody waits for the maintainer's choice: it was never adopted."""
+        return any(person.waits for person in self.people)
+
+    @cached_property
+    def bad_dates(self) -> list[tuple[str, int, str, str]]:
+        """Table, id, column and text of what stands where a moment should, and is none."""
+        names = ("table_name", "row_id", "column_name", "value")
+        found = [tuple(row) for row in self.rows(UNREADABLE, *names)]
+        for name, columns in MOMENTS.items():
+            for each in columns if self.has(name, "id") else ():
+                rows = self.rows(name, "id", each)
+                found += [
+                    (name, row, each, str(value))
+                    for row, value in rows
+                    if value is not None and moment(value) is None
+                ]
         return sorted(found)
 
     @cached_property
@@ -217,20 +224,13 @@ class Legacy:
         An alias of the maintainer's decides, then the code itself, then the aliases that every
         installation has; a code that is not exact counts in any case and with outer blanks.
         """
-        for wanted in (aliases.get(code), code, ALIASES.get(code.strip().upper())):
-            plain = (wanted or "").strip().casefold()
-            alike = [each for each in self.programs if each.code.strip().casefold() == plain]
-            exact = [each for each in alike if each.code == wanted]
-            if alike:
-                return (exact or alike)[0] if exact or len(alike) == 1 else None
-        return None
-
-
-def moment(value: datetime | str | None) -> datetime | None:
-    """A stored moment (naive UTC): SQLite keeps it as text. None for what is no moment."""
-    if isinstance(value, str):
-        try:
-            return datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    return value
+        wanted = aliases.get(code, code)
+        if exact := [each for each in self.programs if each.code == wanted]:
+            return exact[0]
+        plain = wanted.strip().casefold()
+        places: dict[int, list[LegacyProgram]] = defaultdict(list)
+        for each in self.programs:
+            if plain in (names := names_of(each.code)):
+                places[names.index(plain)].append(each)
+        nearest = places[min(places)] if places else []
+        return nearest[0] if len(nearest) == 1 else None

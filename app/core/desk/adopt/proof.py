@@ -1,37 +1,17 @@
 """The proof that nothing was lost: what stands in every legacy table before and after.
 
-A print of a table holds a digest of each value of each row, in the order of its key, eight bytes
-each. Two prints are equal, or name the column and the rows in which they differ.
+Two prints of a table are equal, or name the column and the rows in which they differ.
 """
 
 from __future__ import annotations
 
-import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any
-
-from sqlalchemy import Connection, inspect, select, table
-from sqlalchemy.engine import Inspector
 
 from app.core.desk.adopt.edits import Edits, Key
-from app.core.desk.adopt.legacy import CHATS, col
-from app.database import Base
-from app.models.people import User
-
-KEPT = {
-    "users", "user_lo_root_ids", "chatbot_contents", "chatbot_lo_root_association",
-    "chat_history", "disclaimer_acceptances",
-}  # fmt: skip
-"""The tables that the legacy database and ours have in common."""
-
-KEPT_OF_USERS = {
-    "id", "last_name", "email", "visit_count", "status", "date_added", "expiry_date",
-    "password_hash",
-}  # fmt: skip
+from app.core.desk.adopt.prints import EMPTY, Print, hash_of
 
 FILLED = {
     "users": {"last_name", "email", "visit_count", "status"},
@@ -42,28 +22,6 @@ FILLED = {
 
 SHOWN = 5
 """Rows that a difference names."""
-
-WHOLE = 2**64
-
-
-@dataclass(frozen=True)
-class Print:
-    """The keys of a table's rows, and by column the digest of each row's value."""
-
-    keys: list[Key]
-    columns: dict[str, array[int]]
-    whole: list[str] = field(default_factory=list)
-    """Of a table without a key: the columns whose values together are the key of a row."""
-    is_old_chats: bool = False
-    """A row for each side of an exchange: the keys are digests of what was said, by whom."""
-
-    def checksum(self) -> str:
-        """Sixteen letters for all rows and columns, in whatever order."""
-        sums = [hash_of(key) for key in self.keys]
-        for name, digests in self.columns.items():
-            salt = hash_of(name) | 1
-            sums = [(a + salt * b) % WHOLE for a, b in zip(sums, digests, strict=True)]
-        return f"{sum(hash_of(each) for each in sums) % WHOLE:016x}"
 
 
 @dataclass
@@ -81,93 +39,16 @@ class Line:
     differences: list[str] = field(default_factory=list)
 
 
-def take(connection: Connection, like: dict[str, Print] | None = None) -> dict[str, Print]:
-    """The print of every legacy table, or of the tables and columns of the print `like`."""
-    inspector = inspect(connection)
-    there = inspector.get_table_names()
-    if like is None:
-        names = [name for name in sorted(there) if name in KEPT or _is_foreign(name)]
-        return {name: _take_table(connection, inspector, name, None) for name in names}
-    return {
-        name: _take_table(connection, inspector, name, former)
-        for name, former in like.items()
-        if name in there
-    }
+def expect(prints: dict[str, Print], edits: Edits, found: dict[str, Print]) -> dict[str, Print]:
+    """What the prints become by these edits.
+
+    A row that comes has nothing but its key: what the database itself puts into the left-over
+    columns of such rows, by their defaults, is taken from `found`.
+    """
+    return {name: _edited(name, former, edits, found.get(name)) for name, former in prints.items()}
 
 
-def _is_foreign(name: str) -> bool:
-    return name not in Base.metadata.tables and name != "alembic_version"
-
-
-def _take_table(
-    connection: Connection, inspector: Inspector, name: str, former: Print | None
-) -> Print:
-    there = [each["name"] for each in inspector.get_columns(name)]
-    if former.is_old_chats if former else {"message", "sender"} <= set(there):
-        return _take_sayings(connection, there)
-    if name == "users":
-        added = {each.name for each in User.__table__.columns} - KEPT_OF_USERS
-        there = [each for each in there if each not in added]
-    key = inspector.get_pk_constraint(name)["constrained_columns"]
-    known = [*former.columns, *former.whole] if former else there
-    wanted = [each for each in known if each in there]
-    wanted = [each for each in wanted if each not in key]
-    return _read(connection, name, key, wanted)
-
-
-def _read(connection: Connection, name: str, key: list[str], wanted: list[str]) -> Print:
-    query = select(*(col(each) for each in [*key, *wanted])).select_from(table(name))
-    keys: list[Key] = []
-    columns = {each: array("Q") for each in wanted}
-    for row in connection.execute(query.order_by(*(col(each) for each in key))):
-        own = tuple(row[: len(key)])
-        keys.append(own[0] if len(own) == 1 else own)
-        for digests, value in zip(columns.values(), row[len(key) :], strict=True):
-            digests.append(hash_of(value))
-    if key:
-        return Print(keys, columns)
-    # Without a key a row is what is in it.
-    rows = [tuple(each[number] for each in columns.values()) for number in range(len(keys))]
-    return Print([hash_of(each) for each in rows], {}, whole=wanted)
-
-
-def _take_sayings(connection: Connection, there: list[str]) -> Print:
-    old = "user_message" not in there
-    names = ["sender", "message"] if old else ["user_message", "bot_message"]
-    wanted = [col(each) for each in ("user_id", "program_code", *names)]
-    query = select(*wanted).select_from(table(CHATS))
-    said = []
-    for user, code, first, second in connection.execute(query):
-        asked = old and str(first).strip().lower() == "user"
-        old_side = ("user" if asked else "bot", second)
-        sides = [old_side] if old else [("user", first), ("bot", second)]
-        # An empty side stands for one that was never there.
-        said += [hash_of((user, code, side, words)) for side, words in sides if words]
-    return Print(said, {}, is_old_chats=True)
-
-
-def hash_of(value: Any) -> int:
-    """Eight bytes for a value, the same on both engines and for every form of one moment."""
-    if isinstance(value, datetime):
-        aware = value.tzinfo is not None
-        value = (value.astimezone(UTC).replace(tzinfo=None) if aware else value).isoformat(
-            " ", "microseconds"
-        )
-    elif isinstance(value, bool):
-        value = int(value)
-    data = repr(value).encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest())
-
-
-EMPTY = hash_of(None)
-
-
-def expect(prints: dict[str, Print], edits: Edits) -> dict[str, Print]:
-    """What the prints become by these edits."""
-    return {name: _edited(name, former, edits) for name, former in prints.items()}
-
-
-def _edited(name: str, former: Print, edits: Edits) -> Print:
+def _edited(name: str, former: Print, edits: Edits, found: Print | None) -> Print:
     gone, come = edits.gone.get(name, set()), edits.come.get(name, set())
     columns = {each: array("Q", digests) for each, digests in former.columns.items()}
     places = {key: number for number, key in enumerate(former.keys)}
@@ -179,9 +60,11 @@ def _edited(name: str, former: Print, edits: Edits) -> Print:
         return replace(former, columns=columns)
     stay = [number for number, key in enumerate(former.keys) if key not in gone]
     keys = [*(former.keys[number] for number in stay), *come]
+    now = {key: number for number, key in enumerate(found.keys)} if found else {}
     for each, digests in columns.items():
-        # A row that comes has nothing but its key.
-        columns[each] = array("Q", [*(digests[number] for number in stay), *([EMPTY] * len(come))])
+        there = found.columns.get(each) if found else None
+        new = (there[now[key]] if there and key in now else EMPTY for key in come)
+        columns[each] = array("Q", [*(digests[number] for number in stay), *new])
     return replace(former, keys=keys, columns=columns)
 
 
@@ -219,6 +102,10 @@ def differences(name: str, expected: Print, found: Print | None, *, filled: bool
         return [f"the table {name} is gone"]
     if Counter(expected.keys) != Counter(found.keys):
         return list(_rows_that_differ(name, expected.keys, found.keys))
+    if shown := Counter(expected.hidden) - Counter(found.hidden):
+        return [f"{name} shows {shown.total()} messages that were hidden"]
+    if len(found.hidden) > 2 * len(expected.hidden):
+        return [f"{name} hides messages that are no part of a hidden exchange"]
     # Rows are found by their key: each engine has its own idea of the order of texts.
     places = {key: number for number, key in enumerate(found.keys)}
     said = []

@@ -8,7 +8,8 @@ from app.core import clock
 from app.core.desk.adopt import ids
 from app.core.desk.adopt.choices import Choices, OrphanChoice, StatusChoice, UnfitChoice
 from app.core.desk.adopt.edits import Edits
-from app.core.desk.adopt.legacy import ANONYMOUS, ASKED, CHATS, HELD, Legacy, Person, col
+from app.core.desk.adopt.legacy import ANONYMOUS, ASKED, CHATS, HELD, Legacy, col
+from app.core.desk.adopt.person import Person
 from app.models.people import Status
 
 ACCEPTED = "disclaimer_acceptances"
@@ -19,6 +20,10 @@ def check_choices(legacy: Legacy, choices: Choices) -> None:
     for form, kept in choices.merges.items():
         if legacy.forms.get(kept) != form:
             raise UnfitChoice(f"--merge: {kept} is no account with the address {form}.")
+    with_role = {user for (user,) in legacy.rows("role_grants", "user_id")}
+    if holding := sorted(with_role & merging(legacy, choices).keys()):
+        named = ", ".join(map(str, holding))
+        raise UnfitChoice(f"--merge: a role is held by {named}: take it away, or keep that one.")
     for code, meant in choices.aliases.items():
         if legacy.program_of(meant, {}) is None:
             raise UnfitChoice(f"--alias: {meant} (for {code}) is no program.")
@@ -89,7 +94,7 @@ def let_in(legacy: Legacy, choices: Choices, edits: Edits) -> None:
     chosen = [each for each in legacy.people if _is_chosen(each, legacy, choices)]
     until = datetime.combine(clock.today() + timedelta(days=choices.grace_days), time(), UTC)
     status = {
-        each.id: Status.ACTIVE.value for each in chosen if each.known_status() is Status.INACTIVE
+        each.id: Status.ACTIVE.value for each in chosen if each.known_status() is not Status.ACTIVE
     }
     edits.give("people activated", "users", "status", status)
     expiry = {each.id: until for each in chosen if each.has_run_out(clock.today())}
@@ -132,8 +137,11 @@ def mend_held_ids(legacy: Legacy, choices: Choices, edits: Edits, merged: dict[i
 
 
 def mend_asked_ids(legacy: Legacy, choices: Choices, edits: Edits) -> None:
-    """T7: what programs ask for; a program that asked for something goes on doing so."""
-    if choices.repair_ids:
+    """T7: what programs ask for; a program that asked for something goes on doing so.
+
+    At the first adoption alone: what an admin writes later is meant as it is written.
+    """
+    if choices.repair_ids and legacy.is_new:
         after = {(p, part) for p, lo in legacy.asked for part in ids.cleaned_of_program(lo)}
         edits.move("LO Root IDs of programs", ASKED, legacy.asked, after)
 
@@ -152,8 +160,8 @@ def spell_codes(legacy: Legacy, choices: Choices, edits: Edits) -> None:
 
 
 def settle_orphans(legacy: Legacy, choices: Choices, edits: Edits) -> None:
-    """T10: chats whose person is gone."""
-    if choices.orphans is OrphanChoice.KEEP or CHATS not in legacy.columns:
+    """T10: chats whose person is gone, and the name and number in what such people accepted."""
+    if choices.orphans is OrphanChoice.KEEP or not legacy.has(CHATS, "user_id"):
         return
     orphans = [row for (row,) in legacy.rows(CHATS, "id", where=legacy.of_nobody())]
     if choices.orphans is OrphanChoice.DELETE:
@@ -161,3 +169,8 @@ def settle_orphans(legacy: Legacy, choices: Choices, edits: Edits) -> None:
     else:
         owners = dict.fromkeys(orphans, ANONYMOUS)
         edits.give("orphan chats made anonymous", CHATS, "user_id", owners)
+    # The number first: without it PostgreSQL looks for no person behind the row any more.
+    for name in ("user_id", "user_email", "user_last_name"):
+        rows = legacy.rows(ACCEPTED, "id", name, where=legacy.of_nobody())
+        blank = {row: None for row, text in rows if text is not None}
+        edits.give("names and numbers blanked in acceptances of orphans", ACCEPTED, name, blank)

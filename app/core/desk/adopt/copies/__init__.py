@@ -14,7 +14,10 @@ from sqlalchemy.engine import make_url
 from app.core.desk.adopt.copies import postgres, sqlite
 from app.core.desk.adopt.copies.broken import BadBackup
 
-__all__ = ["BadBackup", "restore", "save", "suffix"]
+__all__ = ["BadBackup", "Keys", "keys", "restore", "save", "suffix"]
+
+Keys = dict[str, set[str]]
+"""By table, the ids of its rows, as text."""
 
 
 def suffix(url: str) -> str:
@@ -34,6 +37,14 @@ def save(url: str, path: Path) -> None:
         # Half a backup must not look like one.
         path.unlink()
         raise
+
+
+def keys(url: str, path: Path) -> Keys:
+    """The ids that the backup `path` holds, of every table that has a column `id`.
+
+    Raises `BadBackup` for a file that is no backup of this kind of database.
+    """
+    return sqlite.keys(path) if _is_sqlite(url) else postgres.keys(path)
 
 
 def restore(url: str, path: Path) -> None:

@@ -111,6 +111,42 @@ ORDER BY 1
 """
 
 
+BEYOND = """
+SELECT CASE relkind WHEN 'v' THEN 'the view ' WHEN 'm' THEN 'the materialized view '
+       WHEN 'p' THEN 'the partitioned table ' WHEN 'f' THEN 'the foreign table '
+       ELSE 'the relation ' END || relname
+FROM pg_class
+WHERE relnamespace = current_schema()::regnamespace AND relname = ANY(%(names)s)
+  AND relkind NOT IN ('r', 'i', 'S')
+UNION ALL
+SELECT format('the trigger %%s on %%s', tgname, relname)
+FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
+WHERE NOT tgisinternal AND relname = ANY(%(names)s)
+  AND relnamespace = current_schema()::regnamespace
+UNION ALL
+SELECT format('the policy %%s on %%s', polname, relname)
+FROM pg_policy JOIN pg_class ON pg_class.oid = polrelid
+WHERE relname = ANY(%(names)s) AND relnamespace = current_schema()::regnamespace
+UNION ALL
+SELECT format('the row security of %%s', relname)
+FROM pg_class
+WHERE relrowsecurity AND relname = ANY(%(names)s)
+  AND relnamespace = current_schema()::regnamespace
+UNION ALL
+SELECT format('the rule %%s on %%s', rulename, relname)
+FROM pg_rewrite JOIN pg_class ON pg_class.oid = ev_class
+WHERE relkind = 'r' AND relname = ANY(%(names)s)
+  AND relnamespace = current_schema()::regnamespace
+ORDER BY 1
+"""
+"""What belongs to relations of these names and is no part of a plain table."""
+
+
+def beyond(connection: Connection, names: list[str]) -> list[str]:
+    """In words, what restoring tables of these names would drop and not make again."""
+    return [words for (words,) in connection.execute(BEYOND, {"names": names})]
+
+
 def existing(connection: Connection, names: list[str]) -> list[Table]:
     """Those of these tables that are there, with their columns."""
     return [

@@ -3,12 +3,17 @@
 No other program is needed, whatever the versions of server and tools are. The file is written in
 the form of `pg_dump`, one statement a line and rows as COPY writes them, so that `psql -f` can
 restore it by hand. It holds tables with their columns, defaults, sequences, keys, constraints,
-indexes and grants; not views, triggers, functions, policies and comments, which stay as they are.
+indexes and grants. A database in which a table of ours has more than that (triggers, rules,
+policies), or is no plain table, is not saved: restoring would drop what the file does not hold.
+Views and functions are not in it and stay; a view of our tables keeps them from being restored.
+Comments are lost.
 """
 
 from __future__ import annotations
 
 import os
+import re
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +31,8 @@ from app.database import LOCK_TIMEOUT, Base
 FIRST = "-- Rollcall backup 1, restorable by: psql --set ON_ERROR_STOP=1 --file"
 LAST = "-- complete"
 
+COPY = re.compile(r'COPY "?([^" ]+)"? \(([^)]*)\) FROM stdin;')
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -39,6 +46,13 @@ def save(url: str, path: Path) -> None:
     with connect(url) as connection, path.open("wb") as file:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
+        # Who sees some of the rows only must not take them for all: this makes it an error.
+        connection.execute("SET row_security = off")
+        if beside := catalogue.beyond(connection, our_tables()):
+            raise BadBackup(
+                f"The backup could not hold {', '.join(beside)}. Take that out of the database"
+                " (and put it back afterwards)."
+            )
         _write(connection, file)
         file.flush()
         os.fsync(file.fileno())
@@ -47,12 +61,7 @@ def save(url: str, path: Path) -> None:
 def restore(url: str, path: Path) -> None:
     """Drop those tables, and make them anew from the file `path`, in one transaction."""
     with path.open("rb") as file:
-        if file.readline().decode("utf-8", "replace").rstrip("\n") != FIRST:
-            raise BadBackup(f"{path} is no backup of a PostgreSQL database.")
-        file.seek(-len(LAST) - 1, os.SEEK_END)
-        if file.read().decode("utf-8", "replace").strip() != LAST:
-            raise BadBackup(f"{path} ends too early.")
-        file.seek(0)
+        _check(file, path)
         try:
             with connect(url) as connection:
                 connection.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}")
@@ -61,6 +70,24 @@ def restore(url: str, path: Path) -> None:
         except psycopg.Error as error:
             words = str(error).strip().splitlines()[0] if str(error).strip() else ""
             raise BadBackup(f"PostgreSQL refused ({type(error).__name__}): {words}") from None
+
+
+def keys(path: Path) -> dict[str, set[str]]:
+    """The ids of the rows of every table in the file `path` that has ids."""
+    found: dict[str, set[str]] = {}
+    with path.open("rb") as file:
+        _check(file, path)
+        for line in file:
+            if not (copy := COPY.match(line.decode())):
+                continue
+            columns = [each.strip(' "') for each in copy[2].split(",")]
+            rows = iter(file.readline, b"\\.\n")
+            if "id" in columns:
+                place = columns.index("id")
+                found[copy[1]] = {row.rstrip(b"\n").split(b"\t")[place].decode() for row in rows}
+            else:
+                deque(rows, maxlen=0)
+    return found
 
 
 def connect(url: str) -> Connection:
@@ -104,6 +131,16 @@ def _drop(connection: Connection, names: list[str]) -> None:
     listed = sql.SQL(", ").join(sql.Identifier(name) for name in names)
     # Without CASCADE: a view that somebody made must not vanish with them.
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(listed))
+
+
+def _check(file: IO[bytes], path: Path) -> None:
+    """Raise `BadBackup` for what is no whole backup; else the file stands at its beginning."""
+    if file.readline().decode("utf-8", "replace").rstrip("\n") != FIRST:
+        raise BadBackup(f"{path} is no backup of a PostgreSQL database.")
+    file.seek(-len(LAST) - 1, os.SEEK_END)
+    if file.read().decode("utf-8", "replace").strip() != LAST:
+        raise BadBackup(f"{path} ends too early.")
+    file.seek(0)
 
 
 def _read(connection: Connection, file: IO[bytes]) -> None:

@@ -27,21 +27,47 @@ def save(url: str, path: Path) -> None:
     _settle(path)
 
 
+def keys(path: Path) -> dict[str, set[str]]:
+    """The ids of the rows of every table in the file `path` that has ids."""
+    _check(path)
+    query = (
+        "SELECT sqlite_master.name FROM sqlite_master, pragma_table_info(sqlite_master.name) AS own"
+        " WHERE sqlite_master.type = 'table' AND own.name = 'id'"
+    )
+    with closing(_open(path, "ro")) as source:
+        return {
+            name: {str(own) for (own,) in source.execute(f'SELECT id FROM "{name}"')}  # noqa: S608
+            for (name,) in source.execute(query).fetchall()
+        }
+
+
 def restore(url: str, path: Path) -> None:
     """Copy the file `path` over the database at `url`, in one transaction of SQLite's own."""
-    if not path.read_bytes()[:16].startswith(HEADER):
-        raise BadBackup(f"{path} is no SQLite database.")
+    _check(path)
     with closing(_open(path, "ro")) as source, closing(_open(_file(url), "rw")) as target:
-        if source.execute("PRAGMA quick_check").fetchone()[0] != "ok":
-            raise BadBackup(f"{path} is damaged.")
         try:
             source.backup(target)
         except sqlite3.OperationalError as error:
             raise BadBackup(f"The database is in use ({error}). Stop Rollcall first.") from None
+        except sqlite3.DatabaseError as error:
+            raise BadBackup(f"{path} is damaged ({error}).") from None
         if _writes_by_journal(path):
             # How it is written is not what is in it: somebody who has it open may keep the mode.
             with suppress(sqlite3.OperationalError):
                 target.execute("PRAGMA journal_mode=DELETE")
+
+
+def _check(path: Path) -> None:
+    with path.open("rb") as file:
+        if file.read(len(HEADER)) != HEADER:
+            raise BadBackup(f"{path} is no SQLite database.")
+    try:
+        with closing(_open(path, "ro")) as source:
+            found = source.execute("PRAGMA quick_check").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        raise BadBackup(f"{path} is damaged ({error}).") from None
+    if found != "ok":
+        raise BadBackup(f"{path} is damaged ({found}).")
 
 
 def _writes_by_journal(path: Path) -> bool:

@@ -18,16 +18,7 @@ def find_all(
 ) -> list[Finding]:
     """Every finding that has a case. `granted` is what the list gives; None if there is none."""
     found = [
-        people.shut_out(legacy, choices),
-        people.status_spellings(legacy),
-        people.unknown_statuses(legacy),
-        people.missing_visits(legacy),
-        people.shared_dates(legacy),
-        people.shared_addresses(legacy),
-        people.bad_addresses(legacy),
-        people.odd_names(legacy),
-        people.unreadable_hashes(legacy),
-        people.without_password(legacy),
+        *_of_people(legacy, choices),
         holdings.dirty_ids(legacy),
         holdings.alike_ids(legacy),
         holdings.orphan_ids(legacy),
@@ -44,3 +35,19 @@ def find_all(
     if granted is not None:
         found.append(holdings.unexplained_ids(legacy, choices, granted))
     return [each for each in found if each.count]
+
+
+def _of_people(legacy: Legacy, choices: Choices) -> list[Finding]:
+    return [
+        people.shut_out(legacy, choices),
+        people.status_spellings(legacy),
+        people.unknown_statuses(legacy),
+        people.missing_visits(legacy),
+        people.shared_dates(legacy),
+        people.unreadable_dates(legacy),
+        people.shared_addresses(legacy),
+        people.bad_addresses(legacy),
+        people.odd_names(legacy),
+        people.unreadable_hashes(legacy),
+        people.without_password(legacy),
+    ]

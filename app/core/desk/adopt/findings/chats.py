@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from sqlalchemy import func, select, table
 
+from app.core.desk.adopt.cells import moment
 from app.core.desk.adopt.choices import Choices
 from app.core.desk.adopt.findings.finding import Finding, day
 from app.core.desk.adopt.findings.people import shared_dates
-from app.core.desk.adopt.legacy import CHATS, Legacy, col, moment
+from app.core.desk.adopt.legacy import CHATS, Legacy, col
 
 
 def code_spellings(legacy: Legacy, choices: Choices) -> Finding:

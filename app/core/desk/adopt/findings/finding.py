@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.core.desk.adopt.legacy import Person
+from app.core.desk.adopt.person import Person
 
 
 @dataclass(frozen=True)

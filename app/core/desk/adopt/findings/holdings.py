@@ -26,7 +26,7 @@ def dirty_ids(legacy: Legacy) -> Finding:
     rows += [
         {"program": program, "lo_root_id": lo, "becomes": list(ids.cleaned_of_program(lo))}
         for program, lo in sorted(legacy.asked)
-        if ids.cleaned_of_program(lo) != (lo,)
+        if legacy.is_new and ids.cleaned_of_program(lo) != (lo,)
     ]
     words = "LO Root IDs are joined, padded or `nan`; --lo-ids keep leaves them"
     return Finding.of("dirty_ids", words, rows)

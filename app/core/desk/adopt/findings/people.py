@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from typing import Any
 
 from app import hashing
 from app.core import clock
@@ -29,7 +30,8 @@ def shut_out(legacy: Legacy, choices: Choices) -> Finding:
         rows.append(person_row(person) | {"last_asked": day(last), "recent": here})
     often = sum(row["recent"] for row in rows)
     words = (
-        "people are Inactive or expired, which was never enforced and will be;"
+        "people are Inactive or expired, or have a status that is neither Active nor Inactive,"
+        " which was never enforced and will be;"
         f" {often} of them asked something within {choices.recent_days} days"
     )
     return Finding.of("shut_out", words, sorted(rows, key=lambda row: not row["recent"]))
@@ -47,9 +49,9 @@ def status_spellings(legacy: Legacy) -> Finding:
 
 
 def unknown_statuses(legacy: Legacy) -> Finding:
-    """T1: a status that nobody can read; it is not guessed, and its person stays outside."""
+    """T1: a status that nobody can read; it is not guessed, and counts as closed."""
     rows = (person_row(each) for each in legacy.people if each.known_status() is None)
-    words = "people have a status that is neither Active nor Inactive; it is kept, and closed"
+    words = "people have a status that is neither Active nor Inactive: --status keep leaves it"
     return Finding.of("unknown_statuses", words, rows)
 
 
@@ -104,10 +106,24 @@ def unreadable_hashes(legacy: Legacy) -> Finding:
     rows = (
         person_row(each)
         for each in legacy.people
-        if each.password_hash is not None and not hashing.is_readable(each.password_hash)
+        if each.password_hash is not None and not _is_readable(each.password_hash)
     )
     words = "people's password hash cannot be read; they set a new password by mail"
     return Finding.of("unreadable_hashes", words, rows)
+
+
+def _is_readable(stored: Any) -> bool:
+    return isinstance(stored, str) and hashing.is_readable(stored)
+
+
+def unreadable_dates(legacy: Legacy) -> Finding:
+    """Texts in SQLite that are no dates: the upgrade empties the cell and keeps the text."""
+    rows = (
+        {"table": table, "id": row, "column": column, "value": value}
+        for table, row, column, value in legacy.bad_dates
+    )
+    words = "dates cannot be read; they become empty, and their text goes to unreadable_dates"
+    return Finding.of("unreadable_dates", words, rows)
 
 
 def without_password(legacy: Legacy) -> Finding:
