@@ -52,7 +52,7 @@ REASONS = {
     "app/__init__.py:create_app": "the wiring, a line for each part",
     "app/core/entry/letters.py:send": "one row of each kind, a line for each column",
     "app/core/entry/recovery.py:choose_by_code": "one journey whose order is its safety",
-    "app/core/entry/signin.py": "the one door, whole: who is let in, who is not, and what is counted",
+    "app/core/entry/signin.py": "the one door, whole: who is let in, and who is not",
     "app/core/outbox.py": "a message from being written to being sent, in one place",
     "app/web/account/password.py:password": "one form with everything it can be answered with",
     "app/core/entry/renewing.py:renew": "all that a new password ends, in one transaction",
