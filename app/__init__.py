@@ -32,7 +32,7 @@ from app.core.people.roles import Permission
 from app.database import make_engine, make_sessions
 from app.delivery.smtp import mail
 from app.edge import db, gate, headers, identity, logs, refusals
-from app.edge.limits import limiter
+from app.edge.limits import limiter, turn_strangers_away
 from app.edge.ours import Ours
 
 LANGUAGES = ["en"]
@@ -59,6 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     refusals.init_app(app)
     headers.init_app(app)
     allow_uploads(app, settings)
+    turn_strangers_away(app)
     limiter.init_app(app)  # Before the check of tokens: who has none is counted too.
     CSRFProtect(app)
     Babel(app, locale_selector=reader_language)

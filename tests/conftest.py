@@ -95,11 +95,14 @@ class PostgresDatabase:
         with psycopg.connect(self.plain, autocommit=True) as connection:
             found = connection.execute("SELECT name, permissions::text, version FROM roles")
             self.roles = found.fetchall()
+            sequences = connection.execute("SELECT sequencename FROM pg_sequences").fetchall()
         self.statements = [
             # What a test left open must not hold a lock for ever.
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-            f"TRUNCATE {', '.join(Base.metadata.tables)} RESTART IDENTITY CASCADE",
+            # Emptying a hundred files and indexes takes longer than deleting a few rows.
+            "; ".join(f"DELETE FROM {table}" for table in reversed(Base.metadata.sorted_tables)),
+            "; ".join(f'ALTER SEQUENCE "{name}" RESTART' for (name,) in sequences),
             "INSERT INTO list_in_force (id) VALUES (1)",
         ]
 

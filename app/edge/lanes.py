@@ -37,6 +37,13 @@ class Lane:
         self._turns = threading.BoundedSemaphore(at_once)
         self._places = threading.BoundedSemaphore(at_once + queue)
 
+    def is_full(self) -> bool:
+        """Whether who came now would be turned away."""
+        if self._places.acquire(blocking=False):
+            self._places.release()
+            return False
+        return True
+
     @contextmanager
     def __call__(self) -> Iterator[None]:
         """Take a turn, waiting for it. Raises `Busy` at once where the queue is full."""

@@ -43,6 +43,7 @@ IPHONE = (
     " (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
 )
 ADA = "ada.lovelace@learn.agency.example"
+PAUSED = "paula.paused@learn.agency.example"
 MATILDA = "matilda.nunez@learn.agency.example"
 
 
@@ -180,7 +181,7 @@ def links_of_alarm(program: Program) -> dict[str, str]:
     keys = [(program.folder / "secret.key").read_text().strip()]
     ends_at = datetime.now(UTC) + timedelta(minutes=9)
     with closing(sqlite3.connect(program.folder / "rollcall.db")) as database, database:
-        row = ("password", ADA, 10, ends_at.replace(tzinfo=None).isoformat(" "), 10)
+        row = ("password", PAUSED, 10, ends_at.replace(tzinfo=None).isoformat(" "), 10)
         database.execute(
             "INSERT OR REPLACE INTO try_counts (scope, subject, count, window_ends_at, in_a_row)"
             " VALUES (?, ?, ?, ?, ?)",
@@ -191,7 +192,7 @@ def links_of_alarm(program: Program) -> dict[str, str]:
         ada = db.scalars(select(User).where(User.address == ADA)).one()
         stamp = stamps.of_mailbox(ada)
     engine.dispose()
-    pause = {"address": ADA, "mailbox": ADA, "ends_at": ends_at.isoformat()}
+    pause = {"address": PAUSED, "mailbox": PAUSED, "ends_at": ends_at.isoformat()}
     not_me = {"user": ada.id, "stamp": stamp}
     return {
         "lift by link": "/lift-pause/" + links.mint(Link.UNPAUSE, pause, keys=keys),
