@@ -16,6 +16,7 @@ from app.config import Settings
 from app.core import outbox
 from app.core.errors import N_
 from app.core.outbox import Kind
+from app.core.people import agents
 from app.core.proof import links, stamps
 from app.core.proof.links import Link
 from app.models.people import User
@@ -104,6 +105,8 @@ def render(db: Session, message: OutgoingMessage, settings: Settings) -> Mail:
         "code": code,
         "recipient": message.recipient,
         "written_at": message.created_at,
+        # Reading it takes longer than all else that a sign-in does beside the hash.
+        "agent": agents.describe(message.facts.get("user_agent")),
         "home": settings.PUBLIC_URL,
         "place": message.facts.get("place") or N_("an unknown place"),
         "link": settings.PUBLIC_URL + mint(db, message, code or "", keys) if mint else None,

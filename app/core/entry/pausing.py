@@ -18,7 +18,7 @@ from app.core.entry import letters
 from app.core.entry.terms import Terms
 from app.core.errors import LinkDead
 from app.core.outbox import Cap, Kind
-from app.core.people import agents, users
+from app.core.people import users
 from app.core.proof import codes, guesses, links
 from app.core.proof.links import Link
 from app.models.access import Purpose
@@ -48,7 +48,7 @@ def begin(db: Session, address: str, email: str, *, terms: Terms, origin: Origin
             cap=Cap.PAUSE,
             counted_as=address,
             ends_at=ends_at.isoformat(),
-            agent=agents.describe(origin.user_agent),
+            user_agent=origin.user_agent,
             place=origin.place,
         )
     audit.record(db, Event.PAUSE_BEGAN, origin, address=address)

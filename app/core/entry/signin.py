@@ -16,7 +16,7 @@ from app.core.entry import letters, pausing, renewing
 from app.core.entry.terms import Terms
 from app.core.errors import CannotSignIn, Refusal, TooManyTries
 from app.core.outbox import Cap, Kind
-from app.core.people import agents, sessions, users
+from app.core.people import sessions, users
 from app.core.people.sessions import Lifetimes
 from app.core.proof import guesses
 from app.core.proof.guesses import Guess
@@ -254,7 +254,7 @@ def _tell_of_new_device(db: Session, user: User, method: str, origin: Origin) ->
         user_id=user.id,
         locale=user.locale,
         cap=Cap.ALARM,
-        agent=agents.describe(origin.user_agent),
+        user_agent=origin.user_agent,
         place=origin.place,
         at=clock.now().isoformat(),
         method=method,
