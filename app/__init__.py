@@ -32,7 +32,7 @@ from app.core.people.roles import Permission
 from app.database import make_engine, make_sessions
 from app.delivery.smtp import mail
 from app.edge import db, gate, headers, identity, logs, refusals
-from app.edge.limits import limiter, turn_strangers_away
+from app.edge.limits import limiter
 from app.edge.ours import Ours
 
 LANGUAGES = ["en"]
@@ -57,9 +57,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.init_app(app)
     db.init_app(app)
     refusals.init_app(app)
-    headers.init_app(app)
+    headers.init_app(app, settings)
     allow_uploads(app, settings)
-    turn_strangers_away(app)
     limiter.init_app(app)  # Before the check of tokens: who has none is counted too.
     CSRFProtect(app)
     Babel(app, locale_selector=reader_language)
@@ -68,7 +67,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     dress_pages(app, settings)
     web.init_app(app, show_mail=not settings.MAIL_SERVER and not settings.production)
     app.cli.add_command(commands)
-    gate.init_app(app)
+    gate.init_app(app, settings)
     if settings.TRUSTED_PROXIES:
         hops = settings.TRUSTED_PROXIES
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]

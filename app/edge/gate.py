@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 from urllib.parse import parse_qs
@@ -18,8 +19,9 @@ from urllib.parse import parse_qs
 from flask import Flask, current_app, render_template, request
 from flask_babel import gettext
 
-from app.core.errors import N_, Busy
-from app.edge.headers import POLICY
+from app.config import Settings
+from app.core.errors import Busy
+from app.edge import headers
 from app.edge.identity import network, network_of
 from app.edge.lanes import AGAIN, strangers
 
@@ -29,41 +31,51 @@ KEPT = ("csrf_token", "next", "remember", "email")
 LONGEST_FORM = 16_384
 """Bytes of a form that are looked at here."""
 
+HTML = "text/html; charset=utf-8"
+
 MOST = 10_000
 """How many are remembered: more than that in one minute are no longer told apart."""
 
-WORDS = N_("Many requests came from your network. Wait a minute, then try again.")
-
-DATA = json.dumps({"error": WORDS, "code": "too_many_requests"}).encode()
-"""The same for programs."""
-
 Environ = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What who was told to wait gets: a page for people, data for programs."""
+
+    page: bytes
+    data: bytes
+
+
+OPEN = (0.0, Answer(b"", b""))
 
 
 class Gate:
     """Stands before the app; `close()` is told by the app whom to keep waiting, and until when."""
 
-    def __init__(self, flask: Flask, home: str) -> None:
+    def __init__(self, flask: Flask, settings: Settings) -> None:
         self._app: Callable[..., Iterable[bytes]] = flask.wsgi_app
         self._flask = flask
-        self._home = home
+        self._home = settings.PUBLIC_URL
+        self._headers = headers.fixed(settings)
         self._busy: str | None = None
-        self._closed: dict[tuple[str, str], tuple[float, bytes]] = {}
-        self._pages: dict[bytes, bytes] = {}
+        self._closed: dict[tuple[str, str], tuple[float, Answer]] = {}
+        self._answers: dict[Answer, Answer] = {}
         self._next_tidying = 0.0
         self._changing = threading.Lock()
 
-    def close(self, until: float) -> None:
+    def close(self, until: float, words: str) -> None:
         """Answer this request's path to its network so until then, in seconds since 1970."""
-        page = render_template("errors/wait.html", words=gettext(WORDS)).encode()
+        page = render_template("errors/wait.html", words=words).encode()
+        answer = Answer(page, json.dumps({"error": words, "code": "too_many_requests"}).encode())
         secret = "token" in (request.view_args or {})
         path = _above(request.path) if secret else request.path
         with self._changing:
             # One copy of a page for everybody who reads its language in its colours.
-            page = self._pages.setdefault(page, page)
+            answer = self._answers.setdefault(answer, answer)
             self._tidy()
             if len(self._closed) < MOST:
-                self._closed[network(), path] = (until, page)
+                self._closed[network(), path] = (until, answer)
 
     def _tidy(self) -> None:
         now = time.time()
@@ -73,56 +85,62 @@ class Gate:
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         """Let the request in, or answer it here."""
-        until, page = self._found(environ) if self._closed else (0.0, b"")
-        left = until - time.time()
         if environ["REQUEST_METHOD"] != "POST":
             return self._app(environ, start)
-        if left <= 0:
-            if _is_stranger(environ) and strangers.is_full():
-                return self._turn_away(environ, start)
-            return self._app(environ, start)
-        by_program = "HTTP_X_CSRFTOKEN" in environ or _is_json(environ)
-        body = DATA if by_program else page
-        kind = "application/json" if by_program else "text/html; charset=utf-8"
-        start("429 Too Many Requests", _headers(kind, body, math.ceil(left)))
-        return [body]
+        until, answer = self._found(environ) if self._closed else OPEN
+        left = until - time.time()
+        if left > 0:
+            by_program = "HTTP_X_CSRFTOKEN" in environ or _is_json(environ)
+            kind = "application/json" if by_program else HTML
+            body = answer.data if by_program else answer.page
+            start("429 Too Many Requests", self._headers_for(kind, body, math.ceil(left)))
+            return [body]
+        if _is_stranger(environ) and strangers.is_full():
+            body = self._busy_page(_typed(environ))
+            start("503 Service Unavailable", self._headers_for(HTML, body, AGAIN.seconds))
+            return [body]
+        return self._app(environ, start)
 
-    def _turn_away(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+    def _busy_page(self, typed: dict[str, list[str]]) -> bytes:
         """The lane is asked first: a short page, with what was typed but for the password."""
-        length = min(int(environ.get("CONTENT_LENGTH") or 0), LONGEST_FORM)
-        typed = parse_qs(environ["wsgi.input"].read(length).decode("utf-8", "replace"))
-        page = self._busy_page()
-        for name in KEPT:
-            page = page.replace(f"*{name}*", escape(typed.get(name, [""])[0]))
-        body = page.encode()
-        start("503 Service Unavailable", _headers("text/html; charset=utf-8", body, AGAIN.seconds))
-        return [body]
-
-    def _busy_page(self) -> str:
         if self._busy is None:
             marked = {name: f"*{name}*" for name in KEPT}
             with self._flask.test_request_context(base_url=self._home):
                 words = gettext(Busy.words)
                 self._busy = render_template("signin/busy.html", words=words, form=marked)
-        return self._busy
+        page = self._busy
+        for name in KEPT:
+            page = page.replace(f"*{name}*", escape(typed.get(name, [""])[0]))
+        return page.encode()
 
-    def _found(self, environ: Environ) -> tuple[float, bytes]:
+    def _headers_for(self, kind: str, body: bytes, seconds: int) -> list[tuple[str, str]]:
+        own = {
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+            "Retry-After": str(seconds),
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+        }
+        return list((self._headers | own).items())
+
+    def _found(self, environ: Environ) -> tuple[float, Answer]:
         who, path = network_of(environ.get("REMOTE_ADDR")), environ.get("PATH_INFO", "")
-        none = (0.0, b"")
-        return max(self._closed.get((who, each), none) for each in (path, _above(path)))
+        places = (path, _above(path))
+        found = (self._closed.get((who, each), OPEN) for each in places)
+        return max(found, key=lambda each: each[0])
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Flask, settings: Settings) -> None:
     """Put the gate before the app, behind what finds out the true address."""
-    gate = Gate(app, app.extensions["rollcall"].settings.PUBLIC_URL)
+    gate = Gate(app, settings)
     app.wsgi_app = gate  # type: ignore[assignment]
     app.extensions["rollcall.gate"] = gate
 
 
-def close(until: float) -> None:
-    """Keep this request's address from posting to this path until then."""
+def close(until: float, words: str) -> None:
+    """Keep this request's address from posting to this path until then; `words` tell why."""
     gate: Gate = current_app.extensions["rollcall.gate"]
-    gate.close(until)
+    gate.close(until, words)
 
 
 def _is_stranger(environ: Environ) -> bool:
@@ -130,16 +148,13 @@ def _is_stranger(environ: Environ) -> bool:
     return environ.get("PATH_INFO") == "/login" and "device=" not in environ.get("HTTP_COOKIE", "")
 
 
-def _headers(kind: str, body: bytes, seconds: int) -> list[tuple[str, str]]:
-    return [
-        ("Content-Type", kind),
-        ("Content-Length", str(len(body))),
-        ("Retry-After", str(seconds)),
-        ("Cache-Control", "no-store"),
-        ("Content-Security-Policy", POLICY),
-        ("Referrer-Policy", "no-referrer"),
-        ("X-Content-Type-Options", "nosniff"),
-    ]
+def _typed(environ: Environ) -> dict[str, list[str]]:
+    try:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        length = 0  # The header is anybody's to write.
+    body = environ["wsgi.input"].read(max(0, min(length, LONGEST_FORM)))
+    return parse_qs(body.decode("utf-8", "replace"))
 
 
 def _above(path: str) -> str:

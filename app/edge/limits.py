@@ -8,17 +8,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar, cast
 
-from flask import Flask, g, render_template, request
-from flask.typing import ResponseReturnValue
-from flask_babel import gettext
+from flask import g, request
 from flask_limiter import Limiter
 
-from app.core import clock
-from app.core.errors import Busy
 from app.edge import devices
 from app.edge.db import db, wake_if_queued
 from app.edge.identity import neighbourhood, network
-from app.edge.lanes import AGAIN, hall, strangers
+from app.edge.lanes import hall
 from app.edge.ours import ours
 
 P = ParamSpec("P")
@@ -50,23 +46,6 @@ def open_again_at() -> float:
     """When the limit that this request ran into takes another one, in seconds since 1970."""
     met = limiter.current_limit
     return float(met.reset_at) if met else time.time() + 60
-
-
-def turn_strangers_away(app: Flask) -> None:
-    """Ask the strangers' lane before anything else is done for a stranger who signs in.
-
-    A flood gets a short page, which keeps what was typed but for the password.
-    """
-
-    @app.before_request
-    def ask() -> ResponseReturnValue | None:
-        if request.endpoint != "signin.login" or request.method != "POST":
-            return None
-        if not strangers.is_full() or devices.known_since(request.form.get("email", "")):
-            return None
-        refusal = Busy(clock.now() + AGAIN)
-        page = render_template("signin/busy.html", words=gettext(refusal.words), form=request.form)
-        return page, refusal.status, {"Retry-After": str(int(AGAIN.total_seconds()))}
 
 
 def seconds_left() -> int:

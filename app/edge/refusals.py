@@ -145,7 +145,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     headers = {}
     if isinstance(error, TooManyRequests):
         headers["Retry-After"] = str(limits.seconds_left())
-        gate.close(limits.open_again_at())
+        gate.close(limits.open_again_at(), words)
     if allowed := getattr(error, "valid_methods", None):
         headers["Allow"] = ", ".join(sorted(allowed))
     return answer(status, words, error.name.lower().replace(" ", "_"), headers)
