@@ -14,12 +14,15 @@ from enum import StrEnum
 from typing import Any, cast
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import CursorResult, func, insert, or_, select, update
+from sqlalchemy import CursorResult, Table, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core import clock, throttle
 from app.core.throttle import Limit
 from app.models.records import MessageState, OutgoingMessage
+
+WRITING = insert(cast(Table, OutgoingMessage.__table__))
+"""Made once: making it takes longer than carrying it out."""
 
 MOST = Limit(tries=5, window=timedelta(minutes=10))
 """Messages to one recipient, over all doors."""
@@ -77,7 +80,7 @@ def queue(
     held: bool = False,
     cap: Cap = Cap.ASKED,
     **facts: Any,
-) -> OutgoingMessage:
+) -> None:
     """Write a message to `recipient`. Beyond the caps it is written all the same, as held.
 
     So each door writes the same rows for everybody; `held` asks for that where nobody is to be
@@ -93,21 +96,21 @@ def queue(
         allowed = allowed and throttle.take(db, f"mail:{kind}", recipient, ONCE_A_DAY)
     allowed &= not held
     now = clock.now()
-    message = OutgoingMessage(
-        kind=kind.value,
-        recipient=recipient,
-        user_id=user_id,
-        locale=locale,
-        facts=facts,
+    row = {
+        "kind": kind.value,
+        "recipient": recipient,
+        "user_id": user_id,
+        "locale": locale,
+        "facts": facts,
         # What is held never leaves, so its code has no reason to be here.
-        sealed=sealed if allowed else None,
-        state=(MessageState.QUEUED if allowed else MessageState.HELD).value,
-        created_at=now,
-        due_at=now,
-    )
-    db.add(message)
+        "sealed": sealed if allowed else None,
+        "state": (MessageState.QUEUED if allowed else MessageState.HELD).value,
+        "attempts": 0,
+        "created_at": now,
+        "due_at": now,
+    }
+    db.execute(WRITING, row)
     db.info["message_queued"] = True
-    return message
 
 
 def _within_caps(db: Session, scope: str, recipient: str) -> bool:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningDelete
 
 from app.core import clock
 from app.core.errors import ClosedForGood, TooManyTries
@@ -86,13 +87,20 @@ def clear(db: Session, scope: str, subject: str, *, ends_at: datetime | None = N
 
     One statement, so that of two at once one finds something to forget: True for that one.
     """
-    row = COUNTS.c
-    where = [row.scope == scope, row.subject == subject]
+    which: dict[str, object] = {"scope": scope, "subject": subject}
     if ends_at is not None:
-        where.append(row.window_ends_at == ends_at)
+        which["ends_at"] = ends_at
+    return db.scalar(_clearing(of_one=ends_at is not None), which) is not None
+
+
+@cache
+def _clearing(*, of_one: bool) -> ReturningDelete[int]:
     # A statement over the table: nothing that the session holds has to be looked through.
-    cleared = delete(COUNTS).where(*where).returning(row.count)
-    return db.scalar(cleared) is not None
+    row = COUNTS.c
+    where = [row.scope == bindparam("scope"), row.subject == bindparam("subject")]
+    if of_one:
+        where.append(row.window_ends_at == bindparam("ends_at", type_=UtcDateTime()))
+    return delete(COUNTS).where(*where).returning(row.count)
 
 
 def tidy(db: Session) -> None:

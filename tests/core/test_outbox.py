@@ -17,9 +17,9 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
 def queue(db, recipient=ADA, kind=Kind.HAVE_ACCOUNT, **kwargs):
-    message = outbox.queue(db, kind, recipient, **kwargs)
+    outbox.queue(db, kind, recipient, **kwargs)
     db.commit()
-    return message
+    return outbox.latest(db, limit=1)[0]
 
 
 def claim(db):

@@ -55,9 +55,9 @@ def deliver(app):
 
 
 def queue(db, recipient=ADA, kind=Kind.HAVE_ACCOUNT, **facts):
-    message = outbox.queue(db, kind, recipient, **facts)
+    outbox.queue(db, kind, recipient, **facts)
     db.commit()
-    return message
+    return outbox.latest(db, limit=1)[0]
 
 
 def stored(db):

@@ -272,7 +272,7 @@ def test_messages_are_claimed_by_one_worker_each(at_once, db):
 
 def test_the_cap_of_a_mailbox_holds_when_many_write_at_once(at_once, db):
     def write(db, _number):
-        return outbox.queue(db, Kind.HAVE_ACCOUNT, ADA).state
+        outbox.queue(db, Kind.HAVE_ACCOUNT, ADA)
 
     at_once(write, 20)
     states = Counter(db.scalars(select(OutgoingMessage.state)))

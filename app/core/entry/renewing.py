@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import and_, delete, exists, select, update
+from sqlalchemy import Select, and_, bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from app import hashing
@@ -17,6 +18,7 @@ from app.core.outbox import Cap, Kind
 from app.core.people import roles, sessions
 from app.core.proof import codes, guesses, passwords, stamps
 from app.core.throttle import Limit
+from app.database import UtcDateTime
 from app.models.access import FormerPassword, Purpose, SignInSession
 from app.models.people import User
 
@@ -121,8 +123,15 @@ def end_mailed(db: Session, user: User) -> None:
 
 def changed_since(db: Session, user_id: int, moment: datetime) -> bool:
     """Whether the password was replaced or taken away after `moment`."""
-    changed = exists().where(FormerPassword.user_id == user_id, FormerPassword.set_at > moment)
-    return bool(db.scalar(select(changed)))
+    return bool(db.scalar(_changing(), {"user_id": user_id, "moment": moment}))
+
+
+@cache
+def _changing() -> Select[bool]:
+    # Made once: it is part of every sign-in from a browser that is known.
+    moment = bindparam("moment", type_=UtcDateTime())
+    changed = (FormerPassword.user_id == bindparam("user_id"), FormerPassword.set_at > moment)
+    return select(exists().where(*changed))
 
 
 def remember_former(db: Session, user: User) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from functools import cache
+from typing import Any, NoReturn, cast
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from app import hashing
 from app.core import audit, clock, outbox
@@ -36,11 +38,17 @@ class Entered:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """What comparing a password with an account's hash found: `stored`, and a fresh hash for it."""
+class Account:
+    """Whose password is asked for, and the hash of it that is `stored`; None for nobody."""
 
     user_id: int | None
     stored: str | None
+
+
+@dataclass(frozen=True)
+class Checked(Account):
+    """What comparing a password with that hash found, and a `fresh` hash where it needs one."""
+
     right: bool
     fresh: str | None = None
 
@@ -68,8 +76,9 @@ def with_password(
     """
     address = guesses.counted_form(email)
     with terms.lane():
-        guess = _count(db, address, email, "password", known_since, origin)
-        checked = _check(db, address, email, password, terms)
+        account = _account(db, address, email)
+        guess = _count(db, address, account.user_id, "password", known_since, origin)
+        checked = _check(db, account, password, terms)
     while True:
         if not checked.right or checked.user_id is None:
             _refuse_password(db, address, email, checked, guess, terms, origin)
@@ -87,7 +96,7 @@ def with_password(
             # It was hashed anew by another sign-in, or replaced: then it is wrong by now.
             db.rollback()
             with terms.lane():
-                checked = _check(db, address, email, password, terms)
+                checked = _check(db, _account(db, address, email), password, terms)
         else:
             # Only who was let in starts anew: else the pause would tell a password was right.
             guesses.forgive(db, guess)
@@ -110,7 +119,7 @@ def check_password(
     user_id, address, email = user.id, user.counted_as, user.email
     db.rollback()  # Nobody waits for a turn with a connection in hand.
     with terms.lane():
-        guess = _count(db, address, email, "confirm", known_since, origin)
+        guess = _count(db, address, user_id, "confirm", known_since, origin)
         stored = db.scalar(select(User.password_hash).where(User.id == user_id))
         db.rollback()  # No transaction waits for bcrypt.
         right = hashing.verify_password(password, stored, rounds=terms.rounds)
@@ -191,33 +200,34 @@ def sign_out(db: Session, token: str, origin: Origin) -> None:
 def _count(
     db: Session,
     address: str,
-    email: str,
+    user_id: int | None,
     method: str,
     known_since: datetime | None,
     origin: Origin,
 ) -> Guess:
-    known = known_since is not None and not _was_replaced(db, address, email, known_since)
+    # Who came in with a password that was replaced since may have been the reason for that.
+    known = known_since is not None and not (
+        user_id is not None and renewing.changed_since(db, user_id, known_since)
+    )
     try:
         return guesses.count(db, address, origin, known=known)
     except TooManyTries as refusal:
         refuse(db, refusal, method, origin, address=address)
 
 
-def _was_replaced(db: Session, address: str, email: str, moment: datetime) -> bool:
-    # Who came in with a password that was replaced since may have been the reason for that.
+def _account(db: Session, address: str, email: str) -> Account:
     found = users.find(db, address, email)
-    return found is not None and renewing.changed_since(db, found[0].id, moment)
+    return Account(found[0].id, found[0].password_hash) if found else Account(None, None)
 
 
-def _check(db: Session, address: str, email: str, password: str, terms: Terms) -> Checked:
-    found = users.find(db, address, email)
-    user_id, stored = (found[0].id, found[0].password_hash) if found else (None, None)
+def _check(db: Session, account: Account, password: str, terms: Terms) -> Checked:
     db.rollback()  # No transaction waits for bcrypt.
+    stored = account.stored
     right = hashing.verify_password(password, stored, rounds=terms.rounds)
     fresh = None
     if right and stored is not None and hashing.needs_rehash(stored, rounds=terms.rounds):
         fresh = hashing.hash_password(password, rounds=terms.rounds)
-    return Checked(user_id, stored, right, fresh)
+    return Checked(account.user_id, stored, right, fresh)
 
 
 def _refuse_password(
@@ -237,13 +247,23 @@ def _refuse_password(
 
 
 def _count_visit(db: Session, user_id: int, checked: Checked | None) -> bool:
-    visit = update(User).where(User.id == user_id)
-    values: dict[str, Any] = {"visit_count": func.coalesce(User.visit_count, 0) + 1}
-    if checked is not None:
-        visit = visit.where(User.password_hash == checked.stored)
-        if checked.fresh is not None:
-            values["password_hash"] = checked.fresh
-    return db.scalar(visit.values(**values).returning(User.id)) is not None
+    if checked is None:
+        return db.scalar(_counting_visit(checked=False), {"of": user_id}) is not None
+    hashes = {"stored": checked.stored, "fresh": checked.fresh or checked.stored}
+    return db.scalar(_counting_visit(checked=True), {"of": user_id} | hashes) is not None
+
+
+@cache
+def _counting_visit(*, checked: bool) -> ReturningUpdate[int]:
+    # A statement over the table, made once: it is part of every sign-in.
+    people = cast(Table, User.__table__)
+    row = people.c
+    visit = update(people).where(row.id == bindparam("of"))
+    visit = visit.values(visit_count=func.coalesce(row.visit_count, 0) + 1)
+    if checked:
+        visit = visit.where(row.password_hash == bindparam("stored"))
+        visit = visit.values(password_hash=bindparam("fresh"))
+    return visit.returning(row.id)
 
 
 def _tell_of_new_device(db: Session, user: User, method: str, origin: Origin) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.core import clock
@@ -28,12 +29,15 @@ class Permission(StrEnum):
 
 def permissions_of(db: Session, user_id: int) -> frozenset[str]:
     """The permissions that this person's roles add up to."""
-    rows = db.scalars(
-        select(Role.permissions)
-        .join(RoleGrant, RoleGrant.role_id == Role.id)
-        .where(RoleGrant.user_id == user_id)
-    )
+    rows = db.scalars(_permitting(), {"user_id": user_id})
     return frozenset(permission for row in rows for permission in row)
+
+
+@cache
+def _permitting() -> Select[list[str]]:
+    # Made once: every sign-in asks.
+    granted = select(Role.permissions).join(RoleGrant, RoleGrant.role_id == Role.id)
+    return granted.where(RoleGrant.user_id == bindparam("user_id"))
 
 
 def names_of(db: Session, user_ids: list[int]) -> dict[int, list[str]]:

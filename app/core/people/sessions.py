@@ -10,8 +10,20 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import cast
 
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from app.core import clock
@@ -29,6 +41,10 @@ PROOF_LASTS = timedelta(minutes=10)
 
 NOT_ME = "not_me"
 """The reason of sessions that their owner disowned: their browser is no friend."""
+
+ROWS = cast(Table, SignInSession.__table__)
+WRITING = insert(ROWS)
+"""Statements of every sign-in are made once: making one takes longer than carrying it out."""
 
 KEPT = timedelta(days=90)
 """How long an ended session is still listed before it is tidied away."""
@@ -79,20 +95,21 @@ def open_session(
     """Write a session of `user_id` and return the token for the cookie."""
     token = secrets.token_urlsafe(32)
     now = clock.now()
-    db.add(
-        SignInSession(
-            token_hash=_hash(token),
-            user_id=user_id,
-            method=method,
-            created_at=now,
-            last_seen_at=now,
-            expires_at=now + (lifetimes.remembered if remember else lifetimes.whole),
-            idle_seconds=None if remember else int(lifetimes.idle.total_seconds()),
-            ip=origin.ip,
-            user_agent=origin.user_agent[:400] if origin.user_agent else None,
-            device=origin.device,
-            proved_at=now,
-        )
+    db.execute(
+        WRITING,
+        {
+            "token_hash": _hash(token),
+            "user_id": user_id,
+            "method": method,
+            "created_at": now,
+            "last_seen_at": now,
+            "expires_at": now + (lifetimes.remembered if remember else lifetimes.whole),
+            "idle_seconds": None if remember else int(lifetimes.idle.total_seconds()),
+            "ip": origin.ip,
+            "user_agent": origin.user_agent[:400] if origin.user_agent else None,
+            "device": origin.device,
+            "proved_at": now,
+        },
     )
     return token
 
@@ -101,16 +118,20 @@ def was_here(db: Session, user_id: int, device: str | None) -> bool:
     """Whether this browser was signed in as `user_id` before, and that was not disowned."""
     if device is None:
         return False
-    found = db.scalar(
+    return db.scalar(_having_been_here(), {"user_id": user_id, "device": device}) is not None
+
+
+@cache
+def _having_been_here() -> Select[int]:
+    return (
         select(SignInSession.id)
         .where(
-            SignInSession.user_id == user_id,
-            SignInSession.device == device,
+            SignInSession.user_id == bindparam("user_id"),
+            SignInSession.device == bindparam("device"),
             SignInSession.end_reason.is_distinct_from(NOT_ME),
         )
         .limit(1)
     )
-    return found is not None
 
 
 def check_session(db: Session, token: str) -> Presence:
@@ -118,16 +139,7 @@ def check_session(db: Session, token: str) -> Presence:
 
     Raises `SignedOut` where it ended, ran out, or its person may no longer be here.
     """
-    row = db.execute(
-        select(
-            SignInSession,
-            User,
-            users.on_list(),
-            exists().where(RoleGrant.user_id == User.id),
-        )
-        .join(User, User.id == SignInSession.user_id)
-        .where(SignInSession.token_hash == _hash(token))
-    ).one_or_none()
+    row = db.execute(_checking(), {"token_hash": _hash(token)}).one_or_none()
     if row is None:
         raise SignedOut
     session, user, listed, has_role = row
@@ -138,6 +150,20 @@ def check_session(db: Session, token: str) -> Presence:
     if users.shut_out_reason(user, listed=listed) is not None:
         raise SignedOut(user_id=user.id)
     return Presence(user, session.id, bool(has_role), session.last_seen_at, session.proved_at)
+
+
+@cache
+def _checking() -> Select[SignInSession, User, bool, bool]:
+    return (
+        select(
+            SignInSession,
+            User,
+            users.on_list(),
+            exists().where(RoleGrant.user_id == User.id),
+        )
+        .join(User, User.id == SignInSession.user_id)
+        .where(SignInSession.token_hash == bindparam("token_hash"))
+    )
 
 
 def note_seen(db: Session, presence: Presence) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core import clock
@@ -50,11 +50,7 @@ def find(db: Session, address: str, typed: str) -> tuple[User, bool] | None:
     `address` is the canonical form of what was `typed`. Where several legacy accounts share one
     form, each is found by the exact spelling of its own address alone.
     """
-    rows = db.execute(
-        select(User, on_list())
-        .where(or_(User.address == address, User.shared_address == address))
-        .order_by(User.id)
-    ).all()
+    rows = db.execute(_finding(), {"address": address}).all()
     shared = [row for row in rows if row[0].address != address]
     same = [row for row in shared if row[0].email == typed]
     # Browsers cut outer blanks off an address, so that one with blanks could never be typed.
@@ -77,10 +73,27 @@ def is_shared(db: Session, address: str) -> bool:
 
 def get(db: Session, user_id: int) -> tuple[User, bool]:
     """The person with this id, as they stand now, and whether the list lets them in."""
-    row = db.execute(
-        select(User, on_list()).where(User.id == user_id).execution_options(populate_existing=True)
-    ).one()
+    row = db.execute(_getting(), {"user_id": user_id}).one()
     return row[0], bool(row[1])
+
+
+# Statements that every sign-in asks are made once: making one takes longer than its answer.
+
+
+@cache
+def _finding() -> Select[User, bool]:
+    address: BindParameter[str] = bindparam("address")
+    return (
+        select(User, on_list())
+        .where(or_(User.address == address, User.shared_address == address))
+        .order_by(User.id)
+    )
+
+
+@cache
+def _getting() -> Select[User, bool]:
+    found = select(User, on_list()).where(User.id == bindparam("user_id"))
+    return found.execution_options(populate_existing=True)
 
 
 @dataclass(frozen=True)
