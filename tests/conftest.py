@@ -123,26 +123,33 @@ def postgres_database(ground: dict[str, Any]) -> PostgresDatabase:
     return PostgresDatabase(ground["postgres"], f"test_{os.getpid()}")
 
 
+@pytest.fixture(scope="session")
+def own_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this test process, for what stands where it stood from test to test."""
+    return tmp_path_factory.mktemp("process")
+
+
 @pytest.fixture(params=ENGINES)
 def database_url(
-    request: pytest.FixtureRequest, ground: dict[str, Any], tmp_path: Path
+    request: pytest.FixtureRequest, ground: dict[str, Any], own_folder: Path
 ) -> Iterator[str]:
     """A migrated, empty database of this test's own."""
     if request.param == "sqlite":
-        shutil.copy(Path(ground["folder"]) / "template.db", tmp_path / "rollcall.db")
-        yield f"sqlite:///{tmp_path / 'rollcall.db'}"
+        for left in own_folder.glob("rollcall.db*"):
+            left.unlink()
+        shutil.copy(Path(ground["folder"]) / "template.db", own_folder / "rollcall.db")
+        yield f"sqlite:///{own_folder / 'rollcall.db'}"
         return
     database: PostgresDatabase = request.getfixturevalue("postgres_database")
     yield database.url
     database.empty()
 
 
-@pytest.fixture
-def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
-    """The environment that the settings are read from; a test may add to it before `settings`."""
+def plain_environment(database_url: str, folder: Path) -> dict[str, str]:
+    """The environment of tests that ask for nothing else."""
     return {
         "DATABASE_URL": database_url,
-        "DATA_DIR": str(tmp_path / "data"),
+        "DATA_DIR": str(folder),
         "FLASK_SECRET_KEY": "a secret that stands in tests alone, 0123456789",
         "BCRYPT_LOG_ROUNDS": "4",
         "ANSWER_TIME": "0",
@@ -153,15 +160,42 @@ def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
+def environment(database_url: str, own_folder: Path) -> dict[str, str]:
+    """The environment that the settings are read from; a test may add to it before `settings`."""
+    return plain_environment(database_url, own_folder / "data")
+
+
+@pytest.fixture
 def settings(environment: dict[str, str]) -> Settings:
     """The settings of this test."""
     return config.load(environment)
 
 
+@pytest.fixture(scope="session")
+def plain_apps() -> dict[str, Flask]:
+    """The applications of the plain environment, by the URL of their database."""
+    return {}
+
+
 @pytest.fixture
-def app(settings: Settings) -> Iterator[Flask]:
-    """The application on this test's database."""
-    made = create_app(settings)
+def app(
+    settings: Settings,
+    environment: dict[str, str],
+    own_folder: Path,
+    plain_apps: dict[str, Flask],
+) -> Iterator[Flask]:
+    """The application on this test's database.
+
+    Routes and templates take longer to compile than most tests take, so that the tests of the
+    plain environment share one application for each kind of database.
+    """
+    url = environment["DATABASE_URL"]
+    if environment == plain_environment(url, own_folder / "data"):
+        made = plain_apps[url] = plain_apps.get(url) or create_app(settings)
+    else:
+        # What the extensions of all applications share is set anew by each of them.
+        plain_apps.clear()
+        made = create_app(settings)
     yield made
     made.extensions["rollcall"].sessions.kw["bind"].dispose()
 
