@@ -120,6 +120,12 @@ def test_https_without_a_proxy_is_found(environment):
 
 
 @pytest.fixture
+def environment(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The folder of the installation is this test's own: what stands in it is looked at."""
+    return environment | {"DATA_DIR": str(tmp_path / "data")}
+
+
+@pytest.fixture
 def installation(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """The environment of an installation that has been started, on this test's database."""
     create_app(config.load(environment)).extensions["rollcall"].sessions.kw["bind"].dispose()

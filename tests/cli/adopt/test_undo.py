@@ -1,8 +1,5 @@
 """`flask rollcall adopt --undo`: from which backup, what it loses, and what stops it."""
 
-# Fixtures of another file are found by their names, which tests take as arguments.
-# ruff: noqa: F401, F811
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -11,16 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from app.models.records import AuditEntry
-from tests.cli.test_adopt import (
-    MEDDLING,
-    Adopt,
-    adopt,
-    database_url,
-    execute,
-    on_both,
-    server,
-    variant,
-)
+from tests.cli.adopt.ground import MEDDLING, Adopt, execute, on_both
 
 KEEP = ["--status", "keep"]
 on_sqlite = pytest.mark.parametrize("engine", ["sqlite"])

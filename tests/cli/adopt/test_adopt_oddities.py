@@ -1,8 +1,5 @@
 """`flask rollcall adopt` on data that nobody expects: reported, mended as chosen, and proven."""
 
-# Fixtures of another file are found by their names, which tests take as arguments.
-# ruff: noqa: F401, F811
-
 from __future__ import annotations
 
 import pytest
@@ -12,18 +9,7 @@ from app.core import clock
 from app.models.conversations import Exchange
 from app.models.people import Entitlement, Role, RoleGrant, User, UserLoRootId
 from app.models.programs import DisclaimerAcceptance, ProgramLoRootId
-from tests.cli.test_adopt import (
-    Adopt,
-    adopt,
-    columns_of,
-    database_url,
-    execute,
-    held,
-    on_both,
-    server,
-    sources,
-    variant,
-)
+from tests.cli.adopt.ground import Adopt, columns_of, execute, held, on_both, sources
 from tests.legacy.dirt import GONE
 
 KEEP = ["--status", "keep"]

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
-from flask import Flask
 from sqlalchemy import select, text
-from sqlalchemy.orm import Session
 
 from app.config import ROOT
 from app.core import clock
@@ -29,6 +23,15 @@ from app.models.people import Entitlement, User, UserLoRootId
 from app.models.programs import ProgramLoRootId
 from app.models.records import AuditEntry
 from app.models.rosters import RosterImport
+from tests.cli.adopt.ground import (
+    MEDDLING,
+    Adopt,
+    columns_of,
+    execute,
+    held,
+    on_both,
+    sources,
+)
 from tests.legacy import variants
 from tests.legacy.dirt import GONE, PASSWORDS
 
@@ -41,130 +44,6 @@ EVERYWHERE = [
     "V1", "V2-b70190e2b3b8", "V5-no-default", "V6", "V7", "V8", "V9", "V10-nulls", "V11", "V12",
 ]  # fmt: skip
 """The variants whose shapes differ most: these are moved on PostgreSQL too."""
-
-
-@pytest.fixture
-def variant() -> str:
-    """The legacy database that a test stands on, where it does not say another."""
-    return "V11"
-
-
-@pytest.fixture
-def server(request: pytest.FixtureRequest, ground: dict[str, Any]) -> Iterator[str]:
-    """A PostgreSQL database without a table."""
-    name = f"adopt_{os.getpid()}_{abs(hash(request.node.nodeid)) % 10**9}"
-    plain = ground["postgres"].replace("+psycopg", "").replace("DATABASE", "postgres")
-    with psycopg.connect(plain, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
-    yield ground["postgres"].replace("DATABASE", name)
-    with psycopg.connect(plain, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-@pytest.fixture
-def database_url(request: pytest.FixtureRequest, variant: str, tmp_path: Path) -> str:
-    """A legacy database with all its dirt; the app of this test stands on it."""
-    if request.node.callspec.params.get("engine") == "postgresql":
-        url: str = request.getfixturevalue("server")
-    else:
-        url = f"sqlite:///{tmp_path / 'legacy.db'}"
-        (tmp_path / "legacy.db").touch()
-    variants.build(variant, url)
-    return url
-
-
-on_both = pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-
-
-class Adopt:
-    """The command as a maintainer calls it."""
-
-    def __init__(self, app: Flask, url: str, folder: Path) -> None:
-        self.app = app
-        self.url = url
-        self.folder = folder
-
-    def __call__(self, *options: str, **given: Any) -> Any:
-        runner = self.app.test_cli_runner()
-        return runner.invoke(args=["rollcall", "adopt", *options], **given)
-
-    def done(self, *options: str, code: int = 0) -> dict[str, Any]:
-        """What it tells programs; fails unless it ends with `code`."""
-        result = self(*options, "--json")
-        assert result.exit_code == code, result.output
-        assert result.stdout.count("\n") == 1
-        told: dict[str, Any] = json.loads(result.stdout)
-        return told
-
-    @property
-    def plain(self) -> str:
-        """The address as other programs say it."""
-        return self.url.replace("+psycopg", "")
-
-    def state(self) -> Any:
-        """Everything that is in the database, schema and rows, to be compared."""
-        return dump(self.url)
-
-
-@pytest.fixture
-def adopt(app: Flask, database_url: str, tmp_path: Path) -> Adopt:
-    return Adopt(app, database_url, tmp_path)
-
-
-def dump(url: str) -> Any:
-    """All that is in a database: rows, and the statements or catalogue entries behind them."""
-    if url.startswith("sqlite"):
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-            return list(connection.iterdump())
-    found = {}
-    with psycopg.connect(url.replace("+psycopg", "")) as connection:
-        for name, query in CATALOGUE.items():
-            found[name] = connection.execute(query).fetchall()
-        tables = [row[0] for row in found["tables"]]
-        for table in tables:
-            rows = connection.execute(f'SELECT * FROM "{table}"')
-            found[f"rows of {table}"] = sorted(map(repr, rows))
-        for (sequence,) in found["sequences"]:
-            state = connection.execute(f'SELECT last_value, is_called FROM "{sequence}"')
-            found[f"state of {sequence}"] = state.fetchall()
-    return found
-
-
-CATALOGUE = {
-    "tables": "SELECT relname, relacl::text FROM pg_class"
-    " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1",
-    "sequences": "SELECT relname FROM pg_class"
-    " WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace ORDER BY 1",
-    "sequence options": "SELECT * FROM pg_sequences ORDER BY sequencename",
-    "columns": "SELECT table_name, column_name, ordinal_position, column_default, is_nullable,"
-    " data_type, character_maximum_length, is_identity FROM information_schema.columns"
-    " WHERE table_schema = 'public' ORDER BY 1, 3",
-    "indexes": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
-    "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)"
-    " FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2",
-    "ownership": "SELECT sequence.relname, refobjid::regclass::text, refobjsubid, deptype::text"
-    " FROM pg_depend JOIN pg_class AS sequence ON sequence.oid = objid AND relkind = 'S'"
-    " WHERE deptype IN ('a', 'i') ORDER BY 1",
-}
-
-
-def columns_of(db: Session, column: Any) -> dict[int, Any]:
-    """A column of users by id."""
-    db.rollback()
-    return dict(db.execute(select(User.id, column)).all())
-
-
-def held(db: Session) -> set[tuple[int, str]]:
-    db.rollback()
-    return {tuple(row) for row in db.execute(select(UserLoRootId.user_id, UserLoRootId.lo_root_id))}
-
-
-def sources(db: Session) -> dict[tuple[int, str], set[str]]:
-    """Why people hold what they hold."""
-    found: dict[tuple[int, str], set[str]] = {}
-    for each in db.scalars(select(Entitlement)):
-        found.setdefault((each.user_id, each.lo_root_id), set()).add(each.source)
-    return found
 
 
 @pytest.mark.parametrize(
@@ -679,32 +558,11 @@ def test_a_database_that_is_not_there_is_not_made(engine, adopt, tmp_path):
     assert not (tmp_path / "legacy.db").exists()
 
 
-MEDDLING = {
-    "sqlite": [
-        "CREATE TRIGGER meddle AFTER DELETE ON user_lo_root_ids BEGIN"
-        " UPDATE chat_history SET bot_message = 'x' WHERE id = 4; END"
-    ],
-    "postgresql": [
-        "ALTER TABLE chat_history ADD COLUMN meddled VARCHAR"
-        " GENERATED ALWAYS AS (user_id::text || program_code) STORED"
-    ],
-}
-"""Something in the database that changes what nobody chose, while other things are repaired."""
-
 MEDDLED = {
     "sqlite": ("bot_message", "1 rows: 4"),
     "postgresql": ("meddled", "3 rows: 3, 5, 6"),
 }
 """The column in which it does so, and the rows as the proof tells them."""
-
-
-def execute(url: str, *statements: str) -> None:
-    """Run these statements in a database."""
-    engine = make_engine(url)
-    with engine.begin() as connection:
-        for statement in statements:
-            connection.exec_driver_sql(statement)
-    engine.dispose()
 
 
 @on_both

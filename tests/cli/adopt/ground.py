@@ -1,0 +1,128 @@
+"""What tests of `flask rollcall adopt` share: the command, and all that a database holds."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.database import make_engine
+from app.models.people import Entitlement, User, UserLoRootId
+
+on_both = pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+
+
+class Adopt:
+    """The command as a maintainer calls it."""
+
+    def __init__(self, app: Flask, url: str, folder: Path) -> None:
+        self.app = app
+        self.url = url
+        self.folder = folder
+
+    def __call__(self, *options: str, **given: Any) -> Any:
+        runner = self.app.test_cli_runner()
+        return runner.invoke(args=["rollcall", "adopt", *options], **given)
+
+    def done(self, *options: str, code: int = 0) -> dict[str, Any]:
+        """What it tells programs; fails unless it ends with `code`."""
+        result = self(*options, "--json")
+        assert result.exit_code == code, result.output
+        assert result.stdout.count("\n") == 1
+        told: dict[str, Any] = json.loads(result.stdout)
+        return told
+
+    @property
+    def plain(self) -> str:
+        """The address as other programs say it."""
+        return self.url.replace("+psycopg", "")
+
+    def state(self) -> Any:
+        """Everything that is in the database, schema and rows, to be compared."""
+        return dump(self.url)
+
+
+def dump(url: str) -> Any:
+    """All that is in a database: rows, and the statements or catalogue entries behind them."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            return list(connection.iterdump())
+    found = {}
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        for name, query in CATALOGUE.items():
+            found[name] = connection.execute(query).fetchall()
+        tables = [row[0] for row in found["tables"]]
+        for table in tables:
+            rows = connection.execute(f'SELECT * FROM "{table}"')
+            found[f"rows of {table}"] = sorted(map(repr, rows))
+        for (sequence,) in found["sequences"]:
+            state = connection.execute(f'SELECT last_value, is_called FROM "{sequence}"')
+            found[f"state of {sequence}"] = state.fetchall()
+    return found
+
+
+CATALOGUE = {
+    "tables": "SELECT relname, relacl::text FROM pg_class"
+    " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1",
+    "sequences": "SELECT relname FROM pg_class"
+    " WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace ORDER BY 1",
+    "sequence options": "SELECT * FROM pg_sequences ORDER BY sequencename",
+    "columns": "SELECT table_name, column_name, ordinal_position, column_default, is_nullable,"
+    " data_type, character_maximum_length, is_identity FROM information_schema.columns"
+    " WHERE table_schema = 'public' ORDER BY 1, 3",
+    "indexes": "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+    "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid)"
+    " FROM pg_constraint WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2",
+    "ownership": "SELECT sequence.relname, refobjid::regclass::text, refobjsubid, deptype::text"
+    " FROM pg_depend JOIN pg_class AS sequence ON sequence.oid = objid AND relkind = 'S'"
+    " WHERE deptype IN ('a', 'i') ORDER BY 1",
+}
+
+
+def columns_of(db: Session, column: Any) -> dict[int, Any]:
+    """A column of users by id."""
+    db.rollback()
+    return dict(db.execute(select(User.id, column)).all())
+
+
+def held(db: Session) -> set[tuple[int, str]]:
+    db.rollback()
+    return {tuple(row) for row in db.execute(select(UserLoRootId.user_id, UserLoRootId.lo_root_id))}
+
+
+def sources(db: Session) -> dict[tuple[int, str], set[str]]:
+    """Why people hold what they hold."""
+    found: dict[tuple[int, str], set[str]] = {}
+    for each in db.scalars(select(Entitlement)):
+        found.setdefault((each.user_id, each.lo_root_id), set()).add(each.source)
+    return found
+
+
+def execute(url: str, *statements: str) -> None:
+    """Run these statements in a database."""
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+
+
+MEDDLING = {
+    "sqlite": [
+        "CREATE TRIGGER meddle AFTER DELETE ON user_lo_root_ids BEGIN"
+        " UPDATE chat_history SET bot_message = 'x' WHERE id = 4; END"
+    ],
+    "postgresql": [
+        "ALTER TABLE chat_history ADD COLUMN meddled VARCHAR"
+        " GENERATED ALWAYS AS (user_id::text || program_code) STORED"
+    ],
+}
+"""Something in the database that changes what nobody chose, while other things are repaired."""
