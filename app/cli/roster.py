@@ -50,7 +50,7 @@ def import_roster(file: BinaryIO, apply: bool, encoding: str | None, as_json: bo
             sys.exit(1)
         if apply:
             db.commit()
-            if db.info.pop("message_queued", False):
+            if db.info.pop("worker_wanted", False):
                 current_app.extensions["rollcall"].wake()
         else:
             db.rollback()

@@ -110,7 +110,7 @@ def queue(
         "due_at": now,
     }
     db.execute(WRITING, row)
-    db.info["message_queued"] = True
+    db.info["worker_wanted"] = True
 
 
 def _within_caps(db: Session, scope: str, recipient: str) -> bool:
@@ -138,7 +138,7 @@ def queue_all(
     ]  # fmt: skip
     if rows:
         db.execute(insert(OutgoingMessage), rows)
-        db.info["message_queued"] = True
+        db.info["worker_wanted"] = True
 
 
 def seal(code: str, *, keys: Sequence[str]) -> str:

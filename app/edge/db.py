@@ -21,14 +21,14 @@ db = cast(Session, LocalProxy(_current))
 
 
 def commit() -> None:
-    """Commit what the core did, and wake the worker if a message waits for it."""
+    """Commit what the core did, and wake the worker if something waits for it."""
     db.commit()
-    wake_if_queued()
+    wake_if_wanted()
 
 
-def wake_if_queued() -> None:
-    """Wake the worker if a message was written, by a refusal that committed it too."""
-    if db.info.pop("message_queued", False):
+def wake_if_wanted() -> None:
+    """Wake the worker if something waits for it, written by a refusal that committed it too."""
+    if db.info.pop("worker_wanted", False):
         ours().wake()
 
 
@@ -39,7 +39,7 @@ def init_app(app: Flask) -> None:
     def close(_error: BaseException | None) -> None:
         session = g.pop("db", None)
         if session is not None:
-            if session.info.pop("message_queued", False):
+            if session.info.pop("worker_wanted", False):
                 # A refusal committed the message by itself; a wake too many does no harm.
                 ours().wake()
             session.close()

@@ -12,7 +12,7 @@ from flask import g, request
 from flask_limiter import Limiter
 
 from app.edge import devices
-from app.edge.db import db, wake_if_queued
+from app.edge.db import db, wake_if_wanted
 from app.edge.identity import neighbourhood, network
 from app.edge.lanes import hall
 from app.edge.ours import ours
@@ -77,7 +77,7 @@ def at_fixed_time(view: Callable[P, R]) -> Callable[P, R]:
                 if not g.get("let_in") and not g.get("answer_at_once"):
                     db.rollback()
                     # Waking takes the time of a write, which must lie before the moment too.
-                    wake_if_queued()
+                    wake_if_wanted()
                     _wait_from(g.get("turn_began", started))
 
     return timed

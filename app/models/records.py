@@ -1,4 +1,4 @@
-"""What happened and what goes out: audit entries and outgoing messages."""
+"""What happened, what goes out and what is to be done: audit entries, messages, jobs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, UtcDateTime
@@ -21,6 +21,16 @@ class MessageState(StrEnum):
     SENDING = "sending"
     SENT = "sent"
     SHOWN = "shown"
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    DONE = "done"
+    FAILED = "failed"
+    QUEUED = "queued"
+    RUNNING = "running"
+    STOPPED = "stopped"
 
 
 class AuditEntry(Base):
@@ -69,3 +79,31 @@ class OutgoingMessage(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     source: Mapped[str | None] = mapped_column(Text)
     """The whole mail as it would have left: only in development without a mail server."""
+
+
+class Job(Base):
+    """Work for the worker: what kind, how far it is, and what came of it."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (Index("ix_jobs_state", "state", "claimed_until"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16))
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """What it needs and, once it is over, what came of it."""
+    done: Mapped[int] = mapped_column(Integer, default=0)
+    total: Mapped[int | None] = mapped_column(Integer)
+    """How much there is to do; NULL while that is not known."""
+    note: Mapped[str | None] = mapped_column(String(200))
+    """Which step it is at, in the words of the code."""
+    error: Mapped[str | None] = mapped_column(Text)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    stop_asked: Mapped[bool] = mapped_column(Boolean, default=False)
+    worker: Mapped[str | None] = mapped_column(String(80))
+    """Which process claimed it last: machine, process id, start of that process."""
+    claimed_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -138,7 +138,7 @@ def _change(
             done = adopting.adopt(db, before, wish.choices, report.listed, written)
             if done.holds:
                 db.commit()
-                if db.info.pop("message_queued", False):
+                if db.info.pop("worker_wanted", False):
                     current_app.extensions["rollcall"].wake()
             else:
                 db.rollback()
