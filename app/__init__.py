@@ -27,6 +27,7 @@ from app import answers, config, jobs, web
 from app.cli import commands
 from app.config import ROOT, Settings
 from app.core import clock
+from app.core.learning import extraction
 from app.core.people.places import Places
 from app.core.people.roles import Permission
 from app.database import make_engine, make_sessions
@@ -37,7 +38,18 @@ from app.edge.ours import Ours
 
 LANGUAGES = ["en"]
 BODY_LIMIT = 256 * 1024
-"""Bytes that a request may have, but for the roster upload of somebody who may do that."""
+"""Bytes that a request may have, but for the uploads of somebody who may do that."""
+TEXT_LIMIT = 6_000_000
+"""Bytes of the fields of a form with an upload: a program's content, as a browser encodes it."""
+PROGRAM_LIMIT = extraction.FILE_LIMIT + TEXT_LIMIT
+PROGRAM_UPLOADS = [
+    "admin.programs_add",
+    "admin.programs_edit",
+    "admin_legacy.program_content",
+    "admin_legacy.program_preview",
+    "admin_legacy.program_upload",
+]
+"""Where a program's content comes in, typed or as a file."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -125,13 +137,19 @@ def flask_settings(settings: Settings) -> dict[str, object]:
 
 
 def allow_uploads(app: Flask, settings: Settings) -> None:
-    """Let a roster file be large, once it is known that its sender may upload one."""
+    """Let the body of an upload be large, once it is known that its sender may upload it."""
+    most = settings.UPLOAD_LIMIT * 1_000_000
+    # A list may also be pasted, and is a field then and no file.
+    uploads = {"admin.roster_upload": (Permission.ROSTER_WRITE, most, most)}
+    of_programs = (Permission.PROGRAMS_WRITE, PROGRAM_LIMIT, TEXT_LIMIT)
+    uploads |= dict.fromkeys(PROGRAM_UPLOADS, of_programs)
 
     @app.before_request
     def widen() -> None:
-        uploads = request.endpoint == "admin.roster_upload" and request.method == "POST"
-        if uploads and Permission.ROSTER_WRITE.value in identity.permissions():
-            request.max_content_length = settings.UPLOAD_LIMIT * 1_000_000
+        asked, limit, text = uploads.get(request.endpoint or "", (None, 0, 0))
+        if asked and request.method == "POST" and asked.value in identity.permissions():
+            request.max_content_length = limit
+            request.max_form_memory_size = text
 
 
 def dress_pages(app: Flask, settings: Settings) -> None:
@@ -140,6 +158,7 @@ def dress_pages(app: Flask, settings: Settings) -> None:
     app.jinja_env.lstrip_blocks = True
     app.add_template_filter(moment)
     app.add_template_filter(ago)
+    app.add_template_filter(format_date, "day")
     app.add_template_filter(format_decimal, "number")
 
     @app.context_processor

@@ -21,6 +21,12 @@ LOCK_TIMEOUT = 10_000
 """Milliseconds a PostgreSQL statement waits for a lock before it gives up."""
 
 
+LAST_ID = 2**31 - 1
+"""The greatest id that the databases store."""
+
+OF_SEARCH = ("chat_words", "people_search")
+"""How the names of the tables begin in which SQLite keeps what is searched: nobody's own."""
+
 START_LOCK = 0x526F6C6C63616C6C
 """The number of PostgreSQL's advisory lock for first starts and migrations."""
 

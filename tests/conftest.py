@@ -30,6 +30,7 @@ from app.core.entry import first_admin
 from app.core.people import roles
 from app.core.roster import entitlements
 from app.core.roster.files import surname_key
+from app.core.roster.marks import SEPARATOR, marks_of
 from app.database import Base
 from app.models.people import Entitlement, Source, Status, User, UserLoRootId
 from app.models.programs import Program, ProgramLoRootId
@@ -281,7 +282,9 @@ class People:
     ) -> None:
         """Add lines of a person to the list in force, one for each LO Root ID."""
         import_id = self._import()
+        status = "Active" if active else "Inactive"
         for number, lo_root_id in enumerate(ids or ("",), start=1):
+            cells = ("P1", last_name, email, status, "A class", "2026-03-02", lo_root_id)
             self.db.add(
                 RosterLine(
                     import_id=import_id,
@@ -291,11 +294,12 @@ class People:
                     surname_key=surname_key(last_name),
                     email=email,
                     address=canonical(email),
-                    status="Active" if active else "Inactive",
+                    status=status,
                     active=active,
                     class_name="A class",
                     date="2026-03-02",
                     lo_root_id=lo_root_id,
+                    mark=marks_of([SEPARATOR.join(cells)])[0],
                 )
             )
         self.db.flush()
@@ -463,3 +467,15 @@ class Mails:
 def mails(app: Flask, db: Session) -> Mails:
     """The mails of this test."""
     return Mails(app, db)
+
+
+@pytest.fixture
+def work(app: Flask) -> Callable[[], int]:
+    """Does the jobs that wait, as the worker does; how many were taken up."""
+    parts = app.extensions["rollcall"]
+
+    def work_off() -> int:
+        with app.app_context():
+            return jobs.work_off(parts.sessions, parts.settings)
+
+    return work_off

@@ -26,7 +26,7 @@ ARROWS = {
     # A page must be able to say that what was typed is no address, which `addresses` finds out.
     "web": "web edge core models addresses",
     "api": "api edge core models addresses",
-    "jobs": "core models database config delivery answers",
+    "jobs": "jobs core models database config delivery answers",
     "cli": "cli core models database config delivery answers",
 }
 """Each room of `app`, and the rooms that it may import; `app/__init__` may import all."""
@@ -50,6 +50,7 @@ FILE_LINES, FUNCTION_LINES = 250, 30
 REASONS = {
     "app/core/entry/adding.py:add_person": "one journey whose order is its safety",
     "app/__init__.py:create_app": "the wiring, a line for each part",
+    "app/core/backlog.py": "a job from waiting to its end, in one place",
     "app/core/entry/letters.py:send": "one row of each kind, a line for each column",
     "app/core/entry/recovery.py:choose_by_code": "one journey whose order is its safety",
     "app/core/entry/signin.py": "the one door, whole: who is let in, and who is not",
@@ -60,7 +61,9 @@ REASONS = {
     "app/core/proof/codes.py:check_any": "one journey whose order is its safety",
     "app/core/throttle.py:_counting": "one statement",
     "app/delivery/render.py:render": "one table of what every mail may say",
-    "app/cli/roster.py:import_roster": "a preview and an apply with the same words",
+    "app/jobs/__init__.py:make_jobs": "every task of the worker, in one place",
+    "app/models/rosters.py": "every table of lists and imports",
+    "app/jobs/working.py:_try": "every way a job can end, each with its line",
     "app/web/chat.py": "one conversation as page, JSON and stream, which share every part",
     "migrations/versions": "a revision lists its columns once and is never changed again",
     "app/__init__.py:flask_settings": "one table, a line for each key of Flask's",
@@ -71,8 +74,8 @@ REASONS = {
     "app/core/outbox.py:queue": "one row, a line for each column",
     "app/core/roster/columns.py": "every rule about one line of a list, in one place",
     "app/core/roster/files.py": "every rule about a list as a file, in one place",
-    "app/core/roster/imports.py": "an import from check to tidying up, in one place",
-    "app/core/roster/imports.py:check": "one journey whose order is its safety",
+    "app/core/roster/checking.py:check": "one journey whose order is its safety",
+    "app/core/roster/uploads.py:receive": "one row, a line for each column",
     "app/edge/logs.py:configure": "one table of what each log line passes through",
     "app/web/setup.py:admin": "the form's four refusals, each beside its field",
     "scripts/run:main": "two processes and every way they can end",

@@ -15,8 +15,17 @@ from sqlalchemy import Engine, exists, select
 from sqlalchemy.orm import Session
 
 from app.cli.adopt import adopt
+from app.cli.audit import audit
+from app.cli.conversations import conversations
 from app.cli.doctor import doctor
+from app.cli.explain import explain
 from app.cli.ground import Commands, alembic, keys, session, settings
+from app.cli.invite import invite
+from app.cli.jobs import jobs
+from app.cli.people import people
+from app.cli.programs import programs
+from app.cli.retention import retention
+from app.cli.roles import roles as role_commands
 from app.cli.roster import roster
 from app.config import ROOT
 from app.core import clock
@@ -32,8 +41,21 @@ from app.models.rosters import RosterImport
 
 SAMPLE = ROOT / "data" / "sample"
 
+conversations.add_command(retention)
 commands = Commands("rollcall", help="Look after a Rollcall installation.")
-for each in (adopt, doctor, roster):
+for each in (
+    adopt,
+    audit,
+    conversations,
+    doctor,
+    explain,
+    invite,
+    jobs,
+    people,
+    programs,
+    role_commands,
+    roster,
+):
     commands.add_command(each)
 
 

@@ -1,85 +1,241 @@
-"""`flask rollcall roster …`: the list of who may enter, from the console."""
+"""`flask rollcall roster …`: the list of who may enter, from the console.
+
+Exit codes: 0 done or nothing to do, 1 refused and nothing changed, 2 wrong usage, 3 held.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from app.cli.ground import session
+from app.cli.ground import session, settings
 from app.core import audit
 from app.core.audit import NOWHERE, Event
 from app.core.errors import Refusal
-from app.core.roster import imports
+from app.core.roster import exports, imports
+from app.core.roster.holding import HoldLimits
 from app.models.rosters import RosterImport
 
+COUNTS = ("lines", "people", "inactive", "added", "back", "removed", "changed", "unchanged")
+SHOWN = ("added", "back", "removed", "changed", "unchanged", "inactive")
+HELD = 3
+"""The exit code of an import that waits for an admin."""
+
 roster = AppGroup("roster", help="The list of who may enter.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 @roster.command("import")
 @click.argument("file", type=click.File("rb"))
 @click.option("--apply", is_flag=True, help="Make it the list in force, without its problem lines.")
+@click.option(
+    "--mode", type=click.Choice(["replace", "add"]), help="Replace the list, or add only."
+)
 @click.option("--encoding", type=click.Choice(["cp1252"]), help="For a file that is not UTF-8.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def import_roster(file: BinaryIO, apply: bool, encoding: str | None, as_json: bool) -> None:
+@click.option("--force", is_flag=True, help="Apply an import that would be held.")
+@as_json
+def import_roster(
+    file: BinaryIO, apply: bool, mode: str | None, encoding: str | None, force: bool, as_json: bool
+) -> None:
     """Show what FILE would change; with --apply, change it."""
+    with session() as db, _refusals(db, as_json):
+        found = imports.check(
+            db,
+            file,
+            file_name=Path(file.name).name,
+            encoding=encoding,
+            mode=mode,
+            by=None,
+            origin=NOWHERE,
+            limits=_limits(),
+        )
+        _go_on(db, found, apply=apply, force=force, as_json=as_json)
+
+
+@roster.command("undo")
+@click.argument("import_id", type=int, required=False)
+@click.option("--dry-run", is_flag=True, help="Show what that would change, and change nothing.")
+@click.option("--force", is_flag=True, help="Take it back even where that would be held.")
+@as_json
+def undo(import_id: int | None, dry_run: bool, force: bool, as_json: bool) -> None:
+    """Take the last import back, which can be named by IMPORT_ID to be sure."""
+    with session() as db, _refusals(db, as_json):
+        last = imports.in_force(db) or 0 if import_id is None else import_id
+        found = imports.check_undo(db, last, by=None, origin=NOWHERE, limits=_limits())
+        _go_on(db, found, apply=not dry_run, force=force, as_json=as_json)
+
+
+@roster.command("export")
+@click.argument("file", type=click.File("w", encoding="utf-8", lazy=True), default="-")
+@as_json
+def export(file: TextIO, as_json: bool) -> None:
+    """Write the list in force to FILE, or print it: CSV, or one JSON object for each row."""
     with session() as db:
-        try:
-            found = imports.check(
-                db, file, file_name=Path(file.name).name, encoding=encoding, by=None, origin=NOWHERE
-            )
-            result = _result(db, found)
-            remarks = imports.problems_of(db, found.id, remarks=True)
-            if apply:
-                imports.apply(db, found.id, by=None, origin=NOWHERE)
-        except Refusal as refusal:
-            db.rollback()
-            audit.record(
-                db, Event.ROSTER_REFUSED, NOWHERE, refusal=refusal.code, reason=refusal.message
-            )
-            db.commit()
-            if as_json:
-                click.echo(json.dumps({"error": refusal.message, "code": refusal.code}))
-            click.echo(f"Refused: {refusal.message}", err=True)
-            sys.exit(1)
-        if apply:
-            db.commit()
-            if db.info.pop("worker_wanted", False):
-                current_app.extensions["rollcall"].wake()
+        if as_json:
+            for row in exports.rows(db):
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
         else:
-            db.rollback()
+            for text in exports.write_list(db):
+                # A text file makes a line end of its own of each line feed.
+                file.write(text.replace("\r\n", "\n"))
+
+
+@roster.command("history")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@as_json
+def history(limit: int, as_json: bool) -> None:
+    """List the imports, newest first."""
+    with session() as db:
+        rows = [_facts(found) for found in imports.history(db, limit=limit)]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    for row in rows:
+        counts = ", ".join(f"{row[name]} {name}" for name in ("added", "removed", "changed"))
+        moment = (row["applied_at"] or row["created_at"])[:16].replace("T", " ")
+        click.echo(
+            f"{row['import_id']:>5}  {moment}  {row['state']:<10} {counts}  {row['file_name']}"
+        )
+
+
+@roster.command("compare")
+@click.argument("one", type=int)
+@click.argument("other", type=int)
+@as_json
+def compare(one: int, other: int, as_json: bool) -> None:
+    """Count who came, went and changed between the lists of two imports, ONE and OTHER."""
+    with session() as db, _refusals(db, as_json):
+        found = imports.compare(db, one, other)
+    facts = {"one": found.one.id, "other": found.other.id, "came": found.came, "went": found.went}
+    facts |= {"changed": found.changed, "imports": found.steps}
+    if as_json:
+        click.echo(json.dumps(facts))
+        return
+    click.echo(
+        f"From import {found.one.id} to import {found.other.id}, {found.steps} imports later"
+    )
+    for name in ("came", "went", "changed"):
+        click.echo(f"  {name:<10}{facts[name]:>8}")
+
+
+def _limits() -> HoldLimits:
+    return HoldLimits(settings().ROSTER_HOLD_REMOVED, settings().ROSTER_HOLD_CHANGED)
+
+
+@contextmanager
+def _refusals(db: Session, as_json: bool) -> Iterator[None]:
+    """Say a refusal in words, or as JSON, and end with 1."""
+    try:
+        yield
+    except Refusal as refusal:
+        db.rollback()
+        audit.record(
+            db, Event.ROSTER_REFUSED, NOWHERE, refusal=refusal.code, reason=refusal.message
+        )
+        db.commit()
+        if as_json:
+            click.echo(json.dumps({"error": refusal.message, "code": refusal.code}))
+        click.echo(f"Refused: {refusal.message}", err=True)
+        sys.exit(1)
+
+
+def _go_on(db: Session, found: RosterImport, *, apply: bool, force: bool, as_json: bool) -> None:
+    """Print what was checked; apply it or hold it where that was asked for, or leave no trace."""
+    result = _result(db, found)
+    remarks = imports.problems_of(db, found.id, remarks=True)
+    goes = apply and imports.changes_anything(db, found.id) and _may_go(db, found, force)
+    held = apply and not goes and bool(found.held)
+    if goes:
+        imports.apply(db, found.id, by=None, origin=NOWHERE)
+    if goes or held:
+        db.commit()
+    else:
+        db.rollback()
+        result["import_id"] = None
+    if db.info.pop("worker_wanted", False) and goes:
+        current_app.extensions["rollcall"].wake()
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
-        _print_result(result, applied=apply)
+        _print_result(result)
     for remark in remarks:
         click.echo(f"Note: line {remark.line}, {remark.column}: {remark.reason}", err=True)
+    _say(result, asked=apply, goes=goes, held=held, as_json=as_json)
+    if held:
+        sys.exit(HELD)
+
+
+def _may_go(db: Session, found: RosterImport, force: bool) -> bool:
+    two_person = settings().ROSTER_TWO_PERSON
+    return imports.may_go(
+        db, found, typed=None, force=force, two_person=two_person, by=None, origin=NOWHERE,
+        limits=_limits(),
+    )  # fmt: skip
 
 
 def _result(db: Session, found: RosterImport) -> dict[str, Any]:
-    names = ["lines", "people", "inactive", "added", "removed", "changed", "unchanged"]
     problems = [
         {"line": each.line, "column": each.column, "reason": each.reason}
         for each in imports.problems_of(db, found.id)
     ]
-    return {name: getattr(found, name) for name in names} | {"problems": problems}
+    counts: dict[str, Any] = {name: getattr(found, name) for name in COUNTS}
+    return counts | {"problems": problems, "held": found.held or [], "import_id": found.id}
 
 
-def _print_result(result: dict[str, Any], *, applied: bool) -> None:
+def _print_result(result: dict[str, Any]) -> None:
     click.echo(f"{result['lines']} lines, {result['people']} people")
-    for name in ("added", "removed", "changed", "unchanged", "inactive"):
+    for name in SHOWN:
         click.echo(f"  {name:<10}{result[name]:>8}")
     for problem in result["problems"]:
         where = f", {problem['column']}" if problem["column"] else ""
         click.echo(f"line {problem['line']}{where}: {problem['reason']}")
-    if applied:
+
+
+def _say(result: dict[str, Any], *, asked: bool, goes: bool, held: bool, as_json: bool) -> None:
+    """Say on standard error what became of it."""
+    rules = ", ".join(result["held"])
+    if goes and not as_json:
         left_out = len(result["problems"])
         click.echo(f"Applied{f', without {left_out} problem lines' if left_out else ''}.", err=True)
-    else:
-        click.echo("Nothing was changed. Add --apply to make it the list in force.", err=True)
+    elif held:
+        click.echo(
+            f"Held ({rules}): nothing was changed. An admin lets import {result['import_id']} go on"
+            " the page Roster, or say --force.",
+            err=True,
+        )
+    elif asked and not goes:
+        click.echo("Nothing to do: this list is in force already.", err=True)
+    elif not asked and not as_json:
+        more = f" It would be held ({rules})." if rules else ""
+        click.echo(
+            f"Nothing was changed.{more} Add --apply to make it the list in force.", err=True
+        )
+
+
+def _facts(found: RosterImport) -> dict[str, Any]:
+    applied, created = found.applied_at, found.created_at
+    return {
+        "import_id": found.id,
+        "state": found.state,
+        "file_name": found.file_name,
+        "sha256": found.sha256,
+        "mode": found.mode,
+        **{name: getattr(found, name) for name in COUNTS},
+        "problems": found.problems,
+        "held": found.held or [],
+        "undoes": found.undoes,
+        "created_at": created.isoformat(),
+        "created_by": found.created_by,
+        "applied_at": applied.isoformat() if applied else None,
+        "applied_by": found.applied_by,
+        "seconds": found.seconds,
+    }

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
 from app.core import clock
-from app.models.people import User
 from app.models.records import AuditEntry
 
 WRITING = insert(cast(Table, AuditEntry.__table__))
@@ -19,29 +19,73 @@ WRITING = insert(cast(Table, AuditEntry.__table__))
 LONGEST = 400
 """Characters that are kept of a value that came from outside."""
 
+ERASED = {"erased": True}
+"""The details of an entry whose own were erased, with its address, ip and user agent."""
+
 
 class Event(StrEnum):
     """What can happen: area, thing, what became of it."""
 
     ACCOUNT_ADDED = "account:added"
+    ACCOUNT_DELETED = "account:deleted"
+    ACCOUNT_EDITED = "account:edited"
+    ACCOUNT_EXTENDED = "account:extended"
     ACCOUNT_OPENED = "account:opened"
+    ACCOUNT_RESTORED = "account:restored"
+    ACCOUNT_SUSPENDED = "account:suspended"
+    ACCOUNT_EXPLAINED = "account:explained"
+    ACCOUNT_INVITED = "account:invited"
     ADMIN_APPOINTED = "account:admin_appointed"
+    AUDIT_HEAD_REMADE = "audit:head_remade"
+    AUDIT_PRUNED = "audit:pruned"
     CHAT_CLEARED = "chat:cleared"
+    CONVERSATION_READ = "conversation:read"
+    CONVERSATIONS_DELETED = "conversations:deleted"
+    CONVERSATIONS_EXPORTED = "conversations:exported"
+    CONVERSATIONS_EXPIRED = "conversations:expired"
+    CONVERSATIONS_TO_DELETE = "conversations:to_delete"
     DATABASE_ADOPTED = "database:adopted"
+    JOB_RETRIED = "job:retried"
+    JOB_STOPPED = "job:stopped"
+    INVITATIONS_BEGAN = "invitations:began"
+    INVITATIONS_RESUMED = "invitations:resumed"
+    INVITATIONS_STOPPED = "invitations:stopped"
     MAIL_FAILED = "mail:failed"
+    MAIL_RESENT = "mail:resent"
+    MAIL_TESTED = "mail:tested"
+    FLOOD_COUNTED = "flood:counted"
+    MAIL_SENT = "mail:sent"
     INTRUSION_REPORTED = "account:intrusion_reported"
     PASSWORD_CHANGED = "password:changed"  # noqa: S105 - an event
     PAUSE_BEGAN = "sign_in:pause_began"
     PAUSE_LIFTED = "sign_in:pause_lifted"
+    PROGRAM_ADDED = "program:added"
+    PROGRAM_CHANGED = "program:changed"
+    PROGRAM_PURGED = "program:purged"
+    PROGRAM_RESTORED = "program:restored"
+    PROGRAM_TRASHED = "program:trashed"
+    PEOPLE_CHANGED = "people:changed"
     RECOVERY_ASKED = "recovery:asked"
     REGISTRATION_ASKED = "registration:asked"
     REQUEST_REFUSED = "request:refused"
+    ROLE_CHANGED = "role:changed"
+    ROLE_DELETED = "role:deleted"
+    ROLE_GRANTED = "role:granted"
+    ROLE_MADE = "role:made"
+    ROLE_WITHDRAWN = "role:withdrawn"
+    RETENTION_SET = "retention:set"
     ROSTER_APPLIED = "roster:applied"
     ROSTER_CHECKED = "roster:checked"
+    ROSTER_CONFIRMED = "roster:confirmed"
     ROSTER_DISCARDED = "roster:discarded"
+    ROSTER_FAILED = "roster:failed"
+    ROSTER_HELD = "roster:held"
+    ROSTER_LET_GO = "roster:let_go"
     ROSTER_REFUSED = "roster:refused"
+    ROSTER_UPLOADED = "roster:uploaded"
     SESSION_ENDED = "session:ended"
     SESSION_PROVED = "session:proved"
+    SETUP_RESENT = "account:setup_resent"
     SIGN_IN_ADMITTED = "sign_in:admitted"
     SIGN_IN_REFUSED = "sign_in:refused"
 
@@ -72,7 +116,12 @@ def record(
     actor_id: int | None = None,
     **details: Any,
 ) -> None:
-    """Add an entry about `user_id`, done by `actor_id`; `details` must hold no secret."""
+    """Add an entry about `user_id`, done by `actor_id`; `details` must hold no secret.
+
+    `address` among them is the canonical address that the entry is found by where no account is
+    known; `changed` is a dict of what an edit changed: each field, and its old and new value.
+    """
+    address = details.get("address")
     db.execute(
         WRITING,
         {
@@ -84,23 +133,42 @@ def record(
             "user_agent": origin.user_agent[:LONGEST] if origin.user_agent else None,
             "reference": origin.reference,
             "details": {name: _short(value) for name, value in details.items()},
+            "address": address[:254] if isinstance(address, str) else None,
         },
     )
 
 
-def latest(db: Session, *, before: int | None = None, limit: int = 50) -> list[AuditEntry]:
-    """The newest entries, newest first; `before` is the id of the last row already seen."""
-    query = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)
-    if before is not None:
-        query = query.where(AuditEntry.id < before)
-    return list(db.scalars(query))
+def record_all(
+    db: Session,
+    event: Event,
+    origin: Origin,
+    about: Mapping[int, dict[str, Any]],
+    *,
+    actor_id: int | None = None,
+    **details: Any,
+) -> None:
+    """Add an entry about each of many people at once; otherwise as `record`.
 
-
-def people_in(db: Session, entries: list[AuditEntry]) -> dict[int, str]:
-    """The addresses of everybody whom these entries name, by id, in one query."""
-    ids = {each.actor_id for each in entries} | {each.user_id for each in entries}
-    rows = db.execute(select(User.id, User.email).where(User.id.in_(ids - {None})))
-    return dict(rows.all())
+    `about` has the id of each and the details that are theirs alone.
+    """
+    row = {
+        "at": clock.now(),
+        "event": event.value,
+        "actor_id": actor_id,
+        "ip": origin.ip,
+        "user_agent": origin.user_agent[:LONGEST] if origin.user_agent else None,
+        "reference": origin.reference,
+    }
+    rows = [
+        row
+        | {
+            "user_id": user_id,
+            "details": {name: _short(value) for name, value in (details | own).items()},
+        }
+        for user_id, own in about.items()
+    ]
+    if rows:
+        db.execute(WRITING, rows)
 
 
 def _short(value: Any) -> Any:

@@ -2,23 +2,20 @@
 
 A job is a row. A worker claims it by one conditional UPDATE, says how far it is as it goes, and
 leaves what came of it; one whose worker died is taken up again by the next. The function that does
-a job (`app.jobs.WORK`) therefore finds out by itself what is done already.
+a job (`app.jobs.working.WORK`) therefore finds out by itself what is done already.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy import CursorResult, and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.core import clock
+from app.core import clock, workers
 from app.core.errors import NotFound
 from app.models.records import Job, JobState
 
@@ -28,11 +25,22 @@ CLAIM = timedelta(minutes=5)
 MOST_TRIES = 3
 """How often a job is taken up: one that ends its worker each time must not do so for ever."""
 
+PUT_OFF = timedelta(minutes=1)
+"""How long a job rests after a failure that may pass, times the tries that it had."""
+
 OPEN = (JobState.QUEUED.value, JobState.RUNNING.value)
 
 
 class JobKind(StrEnum):
-    """What kind of work; `app.jobs.WORK` has the function for each."""
+    """What kind of work; `app.jobs.working.WORK` has the function for each."""
+
+    CONVERSATIONS_DELETE = "conversations_delete"
+    CONVERSATIONS_EXPIRE = "conversations_expire"
+    CONVERSATIONS_EXPORT = "conversations_export"
+    PEOPLE = "people"
+    ROSTER_APPLY = "roster_apply"
+    ROSTER_CHECK = "roster_check"
+    INVITE = "invite"
 
 
 class Stopped(Exception):
@@ -41,6 +49,14 @@ class Stopped(Exception):
 
 class Overtaken(Exception):
     """The claim ran out and another worker has the job now."""
+
+
+class PutOff(Exception):
+    """The job goes on at `until`, and others have their turn before; what is done stays."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__()
+        self.until = until
 
 
 def add(db: Session, kind: JobKind, *, by: int | None, **facts: Any) -> Job:
@@ -61,20 +77,21 @@ def add(db: Session, kind: JobKind, *, by: int | None, **facts: Any) -> Job:
 def claim(db: Session) -> Job | None:
     """Claim the oldest job that waits, or whose worker died; None if there is none.
 
-    The caller commits. The claim is one conditional UPDATE: two workers never have the same job.
+    One that was put off waits from its moment on. The caller commits. The claim is one
+    conditional UPDATE: two workers never have the same job.
+    The job does not belong to `db`: it stays what it was when it was claimed, whatever is
+    committed or rolled back, so that nobody takes the claim of the next worker for their own.
     """
     now = clock.now()
-    waits = or_(
-        Job.state == JobState.QUEUED.value,
-        (Job.state == JobState.RUNNING.value) & (Job.claimed_until <= now),
-    )
-    for job_id in db.scalars(select(Job.id).where(waits).order_by(Job.id).limit(8)).all():
+    rested = or_(Job.claimed_until.is_(None), Job.claimed_until <= now)
+    due = and_(Job.state.in_(OPEN), rested)
+    for job_id in db.scalars(select(Job.id).where(due).order_by(Job.id).limit(8)).all():
         claimed = db.execute(
             update(Job)
-            .where(Job.id == job_id, waits)
+            .where(Job.id == job_id, due)
             .values(
                 state=JobState.RUNNING.value,
-                worker=me(),
+                worker=workers.me(),
                 attempts=Job.attempts + 1,
                 started_at=now,
                 claimed_until=now + CLAIM,
@@ -82,14 +99,10 @@ def claim(db: Session) -> Job | None:
             .execution_options(synchronize_session=False)
         )
         if cast(CursorResult[Any], claimed).rowcount == 1:
-            return db.get_one(Job, job_id, populate_existing=True)
+            job = db.get_one(Job, job_id, populate_existing=True)
+            db.expunge(job)
+            return job
     return None
-
-
-def waits(db: Session) -> bool:
-    """Whether any job waits to be claimed."""
-    waiting = select(Job.id).where(Job.state == JobState.QUEUED.value).limit(1)
-    return db.scalar(waiting) is not None
 
 
 def report(
@@ -99,15 +112,19 @@ def report(
     done: int | None = None,
     total: int | None = None,
     note: str | None = None,
+    facts: dict[str, Any] | None = None,
     quiet_for: timedelta = CLAIM,
 ) -> None:
     """Say how far the job is, keep its claim for `quiet_for`, and commit.
 
+    `facts` take the place of the job's own: what it needs to go on from here.
+
     `done` of `total` are counted in what `note` names. Raises `Stopped` where somebody asked for
-    that, and `Overtaken` where the claim ran out: then the function must leave off.
+    that: what was done so far stands. Raises `Overtaken` where the claim ran out, and rolls back
+    what was done since the last report: the worker that has the job now does it too.
     """
     values: dict[str, Any] = {"claimed_until": clock.now() + quiet_for}
-    said = {"done": done, "total": total, "note": note}
+    said = {"done": done, "total": total, "note": note, "facts": facts}
     values |= {name: value for name, value in said.items() if value is not None}
     stop_asked = db.scalar(
         update(Job)
@@ -116,9 +133,10 @@ def report(
         .returning(Job.stop_asked)
         .execution_options(synchronize_session=False)
     )
-    db.commit()
     if stop_asked is None:
+        db.rollback()
         raise Overtaken
+    db.commit()
     if stop_asked:
         raise Stopped
 
@@ -144,12 +162,26 @@ def end(db: Session, job: Job, state: JobState, *, error: str | None = None, **r
     return cast(CursorResult[Any], ended).rowcount == 1
 
 
-def give_back(db: Session, job: Job) -> None:
-    """Let the job wait again after a failure that may pass. The caller commits."""
+def give_back(db: Session, job: Job, *, error: str) -> None:
+    """Let the job rest, and then wait again, after a failure that may pass. The caller commits."""
     db.execute(
         update(Job)
         .where(_mine(job))
-        .values(state=JobState.QUEUED.value, claimed_until=None)
+        .values(
+            state=JobState.QUEUED.value,
+            error=error[:500],
+            claimed_until=clock.now() + PUT_OFF * job.attempts,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def put_off(db: Session, job: Job, until: datetime) -> None:
+    """Let the job wait until then; that is no failed try. The caller commits."""
+    db.execute(
+        update(Job)
+        .where(_mine(job))
+        .values(state=JobState.QUEUED.value, claimed_until=until, attempts=0)
         .execution_options(synchronize_session=False)
     )
 
@@ -159,42 +191,38 @@ def release_of_the_dead(db: Session) -> None:
 
     The caller commits. Workers of other machines are waited for.
     """
-    running = select(Job.id, Job.worker).where(Job.state == JobState.RUNNING.value)
-    gone = [job_id for job_id, worker in db.execute(running) if not _may_live(worker or "")]
+    running = select(Job.worker).where(Job.state == JobState.RUNNING.value).distinct()
+    gone = [worker for worker in db.scalars(running) if worker and not workers.may_live(worker)]
     if gone:
         db.execute(
             update(Job)
-            .where(Job.id.in_(gone), Job.state == JobState.RUNNING.value)
+            # By the name of the dead: what another took up in the meantime stays theirs.
+            .where(Job.worker.in_(gone), Job.state == JobState.RUNNING.value)
             .values(claimed_until=clock.now())
             .execution_options(synchronize_session=False)
         )
 
 
 def ask_to_stop(db: Session, job_id: int) -> bool:
-    """Ask for an open job to end: one that waits ends at once, one that runs where it can.
-
-    False where it was over already. The caller commits.
-    """
-    ended = db.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.state == JobState.QUEUED.value)
-        .values(state=JobState.STOPPED.value, finished_at=clock.now())
-        .execution_options(synchronize_session=False)
-    )
+    """Ask an open job to end: at once, or where it can; False if it is over. The caller commits."""
+    waits = Job.state == JobState.QUEUED.value
+    # One statement: between two a job could go from running to waiting and be missed by both.
     asked = db.execute(
         update(Job)
-        .where(Job.id == job_id, Job.state == JobState.RUNNING.value)
-        .values(stop_asked=True)
+        .where(Job.id == job_id, Job.state.in_(OPEN))
+        .values(
+            stop_asked=True,
+            state=case((waits, JobState.STOPPED.value), else_=Job.state),
+            finished_at=case((waits, clock.now()), else_=Job.finished_at),
+            claimed_until=case((waits, None), else_=Job.claimed_until),
+        )
         .execution_options(synchronize_session=False)
     )
-    return bool(cast(CursorResult[Any], ended).rowcount or cast(CursorResult[Any], asked).rowcount)
+    return cast(CursorResult[Any], asked).rowcount == 1
 
 
 def try_again(db: Session, job_id: int) -> bool:
-    """Let a job that failed or was stopped wait once more; False for any other.
-
-    The caller commits.
-    """
+    """Let a job that failed or was stopped wait again; False for others. The caller commits."""
     again = db.execute(
         update(Job)
         .where(Job.id == job_id, Job.state.in_([JobState.FAILED.value, JobState.STOPPED.value]))
@@ -203,6 +231,7 @@ def try_again(db: Session, job_id: int) -> bool:
             stop_asked=False,
             attempts=0,
             error=None,
+            claimed_until=None,
             finished_at=None,
         )
         .execution_options(synchronize_session=False)
@@ -223,21 +252,22 @@ def latest(
     db: Session,
     *,
     kinds: Collection[JobKind] = (),
+    states: Collection[JobState] = (),
     before: int | None = None,
     limit: int = 50,
 ) -> list[Job]:
-    """The newest jobs, newest first, of these kinds alone if any are named."""
+    """The newest jobs, newest first, of these kinds and in these states alone if any are named.
+
+    `before` is the id of the last row already seen.
+    """
     query = select(Job).order_by(Job.id.desc()).limit(limit)
     if kinds:
         query = query.where(Job.kind.in_([kind.value for kind in kinds]))
+    if states:
+        query = query.where(Job.state.in_([state.value for state in states]))
     if before is not None:
         query = query.where(Job.id < before)
     return list(db.scalars(query.execution_options(populate_existing=True)))
-
-
-def me() -> str:
-    """What this process is called in the rows that it claims: machine, process and its start."""
-    return f"{socket.gethostname()[:32]}:{os.getpid()}:{_began(os.getpid())}"
 
 
 def _mine(job: Job) -> Any:
@@ -247,19 +277,3 @@ def _mine(job: Job) -> Any:
         & (Job.worker == job.worker)
         & (Job.attempts == job.attempts)
     )
-
-
-def _may_live(worker: str) -> bool:
-    machine, _, process = worker.partition(":")
-    pid, _, began = process.partition(":")
-    if machine != socket.gethostname()[:32] or not pid.isdigit():
-        return True
-    return _began(int(pid)) == began
-
-
-def _began(pid: int) -> str:
-    # A number of a process is given anew, together with its moment of birth it is not.
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""

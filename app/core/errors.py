@@ -264,9 +264,155 @@ class ImportSettled(Refusal):
     words = N_("This import was already applied or put aside.")
 
 
+class NumberDiffers(Refusal):
+    """A held import waits for a number, and another one was typed."""
+
+    code = "number_differs"
+    status = 422
+    words = N_("This import is held. Type %(number)s to let it go, or put it aside.")
+
+
+class SecondAdmin(Refusal):
+    """Who let a held import go asks to confirm it too, or nobody let it go yet."""
+
+    code = "second_admin"
+    status = 409
+    words = N_("A held import goes once one admin let it go and another one confirms it.")
+
+
+class NothingToUndo(Refusal):
+    """Only the import that made the list in force can be taken back, while its lines are kept."""
+
+    code = "nothing_to_undo"
+    status = 409
+    words = N_("Only the last import can be undone, and only while what it replaced is kept.")
+
+
+class FileGone(Refusal):
+    """The file of an import was dropped when the import was settled."""
+
+    code = "file_gone"
+    status = 409
+    words = N_("The file of this import is no longer kept. Upload it again.")
+
+
 class ProblemsLeft(Refusal):
     """Applying needs a word that the problem lines are to be left out."""
 
     code = "problems_left"
     status = 422
     words = N_("Tick that the problem lines are left out, or mend the file and upload it again.")
+
+
+class BeyondYours(Refusal):
+    """Nobody gives, takes or shapes a role with a permission that they do not hold themselves."""
+
+    code = "beyond_yours"
+    status = 403
+    words = N_("You can only give and take away what your own roles let you do.")
+
+
+class OwnRole(Refusal):
+    """One's own roles are changed by somebody else."""
+
+    code = "own_role"
+    status = 409
+    words = N_("Nobody changes their own roles. Ask another admin to do it.")
+
+
+class LastOwner(Refusal):
+    """Without this person nobody would be left who may do everything."""
+
+    code = "last_owner"
+    status = 409
+    words = N_("Nobody else is an owner who can sign in. Make somebody else an owner first.")
+
+
+class FixedRole(Refusal):
+    """The owner's role is what it is."""
+
+    code = "fixed_role"
+    status = 409
+    words = N_("An owner may do everything: this role cannot be changed or deleted.")
+
+
+class RoleChanged(Refusal):
+    """A role, or who has it, changed since the page was opened that shows what would follow."""
+
+    code = "role_changed"
+    status = 409
+    words = N_("This role, or who has it, changed since you opened the page. Look again.")
+
+
+class BadRole(Refusal):
+    """A role that cannot be made: its name or its permissions will not do."""
+
+    code = "bad_role"
+    status = 422
+    words = N_("Give the role a name of up to 64 characters.")
+
+
+class RoleNameTaken(BadRole):
+    """Another role has this name, in some spelling."""
+
+    words = N_("There is a role of this name already. Choose another name.")
+
+
+class EmptyRole(BadRole):
+    """A role that would let nobody do anything."""
+
+    words = N_("Tick at least one permission.")
+
+
+class NobodyThere(Refusal):
+    """An admin named somebody who has no account."""
+
+    code = "nobody_there"
+    status = 404
+    words = N_("Nobody here has this address. Add them on the page People first.")
+
+
+class RoleHeld(Refusal):
+    """The person has this role already."""
+
+    code = "role_held"
+    status = 409
+    words = N_("%(person)s has this role already.")
+
+
+class CannotResend(Refusal):
+    """A message that is not failed or held, or that carried a code."""
+
+    code = "cannot_resend"
+    status = 409
+    words = N_("Only a message that failed or was held back can be sent again.")
+
+
+class CodeCannotBeResent(CannotResend):
+    """A code is wiped once its mail left or never will."""
+
+    words = N_("This mail carried a code, which is not kept. Ask for a new mail instead.")
+
+
+class JobOver(Refusal):
+    """A job that is over cannot be stopped."""
+
+    code = "job_over"
+    status = 409
+    words = N_("This job is over already.")
+
+
+class JobNotOver(Refusal):
+    """Only a job that failed or was stopped is tried again."""
+
+    code = "job_not_over"
+    status = 409
+    words = N_("Only a job that failed or was stopped can be tried again.")
+
+
+class OtherCount(Refusal):
+    """The number that was typed to confirm a deletion is not how many there are."""
+
+    code = "other_count"
+    status = 409
+    words = N_("Nothing was deleted: this is about %(count)s exchanges. Type that number.")

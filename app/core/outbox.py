@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from sqlalchemy import CursorResult, Table, func, insert, or_, select, update
+from sqlalchemy import CursorResult, Select, Table, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core import clock, throttle
@@ -38,12 +38,17 @@ CLAIM = timedelta(minutes=2)
 BACK_OFF = (10, 30, 60, 300, 900, 3600, 3600, 10800)
 """Seconds to wait after each failed try; after the last one the message has failed."""
 
+MOST_COUNTED = 10_000
+"""Messages of one state that are counted: a page must not take longer with every mail."""
+
 
 class Kind(StrEnum):
     """Which mail; the templates are in `templates/mail/<kind>/`."""
 
+    ADDRESS_CHANGED = "address_changed"
     ADMIN_TEST = "admin_test"
     HAVE_ACCOUNT = "have_account"
+    INVITATION = "invitation"
     NAME_DIFFERS = "name_differs"
     NEW_DEVICE = "new_device"
     NO_ACCOUNT = "no_account"
@@ -53,6 +58,7 @@ class Kind(StrEnum):
     PAUSED = "paused"
     REGISTRATION_CODE = "registration_code"
     RESET = "reset"
+    ROLE_GRANTED = "role_granted"
     SETUP = "setup"
     SHUT_OUT = "shut_out"
     SPELLING = "spelling"
@@ -64,6 +70,7 @@ class Cap(StrEnum):
 
     ALARM = "mail:alarm"
     ASKED = "mail"
+    INVITATION = "mail:invitation"
     NONE = "none"
     PAUSE = "mail:pause"
 
@@ -138,6 +145,37 @@ def queue_all(
     ]  # fmt: skip
     if rows:
         db.execute(insert(OutgoingMessage), rows)
+        db.info["worker_wanted"] = True
+
+
+def queue_coded(db: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Write many messages at once, each with the columns of its own; no cap applies."""
+    now = clock.now()
+    shared = {
+        "state": MessageState.QUEUED.value, "attempts": 0, "created_at": now, "due_at": now,
+    }  # fmt: skip
+    if rows:
+        db.execute(WRITING, [shared | row for row in rows])
+        db.info["worker_wanted"] = True
+
+
+def queue_selected(
+    db: Session, kind: Kind, people: Select[int, str, str | None], **facts: Any
+) -> None:
+    """Write the same message to everybody whom a query names (id, address, locale), at once."""
+    now = clock.now()
+    chosen = people.subquery()
+    moment = literal(now, OutgoingMessage.created_at.type)
+    values = {
+        "kind": literal(kind.value), "user_id": chosen.c[0], "recipient": chosen.c[1],
+        "locale": chosen.c[2], "facts": literal(facts, OutgoingMessage.facts.type),
+        "state": literal(MessageState.QUEUED.value), "attempts": literal(0),
+        "created_at": moment, "due_at": moment,
+    }  # fmt: skip
+    written = db.execute(
+        insert(OutgoingMessage).from_select(list(values), select(*values.values()))
+    )
+    if cast(CursorResult[Any], written).rowcount:
         db.info["worker_wanted"] = True
 
 
@@ -244,9 +282,14 @@ def latest(db: Session, *, before: int | None = None, limit: int = 50) -> list[O
 
 
 def count_by_state(db: Session) -> dict[str, int]:
-    """How many messages stand in each state."""
-    rows = db.execute(select(OutgoingMessage.state, func.count()).group_by(OutgoingMessage.state))
-    return dict(rows.all())
+    """How many messages stand in each state; beyond `MOST_COUNTED` one more than that."""
+    columns = []
+    for state in MessageState:
+        some = select(OutgoingMessage.id).where(OutgoingMessage.state == state.value)
+        found = some.limit(MOST_COUNTED + 1).subquery()
+        columns.append(select(func.count()).select_from(found).scalar_subquery())
+    counts = db.execute(select(*columns)).one()
+    return {state.value: count for state, count in zip(MessageState, counts, strict=True) if count}
 
 
 def _box(keys: Sequence[str]) -> MultiFernet:

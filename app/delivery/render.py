@@ -73,6 +73,7 @@ def _not_me_link(db: Session, message: OutgoingMessage, _digits: str, keys: Sequ
 
 
 MINTS: dict[Kind, Callable[[Session, OutgoingMessage, str, Sequence[str]], str]] = {
+    Kind.INVITATION: _password_link,
     Kind.NEW_DEVICE: _not_me_link,
     Kind.PASSWORD_CHANGED: _not_me_link,
     Kind.PAUSED: _unpause_link,

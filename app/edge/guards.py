@@ -14,10 +14,8 @@ from werkzeug.wrappers import Response
 
 from app.core.errors import NotAllowed
 from app.core.people.roles import Permission
+from app.database import LAST_ID as LAST_ID
 from app.edge import identity
-
-LAST_ID = 2**31 - 1
-"""The greatest id that the databases store."""
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -14,6 +14,11 @@ POLICY = (
 )
 """No inline script or style anywhere, so no nonce either."""
 
+MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
+)
+"""For the HTML of a mail in a frame of ours: its own styles, and nothing that acts."""
+
 ONE_YEAR = 31_536_000
 
 

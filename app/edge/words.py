@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from flask_babel import format_date, format_datetime, format_timedelta, gettext
 
+from app.core.desk.finding import Said
 from app.core.errors import Refusal
 from app.edge.ours import ours
 
@@ -24,3 +26,20 @@ def say(refusal: Refusal) -> str:
             values[name] = value
     words: str = gettext(refusal.words)
     return words % values if "%(" in words else words
+
+
+def tell(said: Said) -> str:
+    """A sentence about somebody in the reader's language, its values in their form."""
+    values = {name: _told(value) for name, value in said.values.items()}
+    words: str = gettext(said.words)
+    return words % values if values else words
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, Said):
+        return tell(value)
+    if isinstance(value, datetime):
+        return f"{format_date(value, 'medium')}, {format_datetime(value, 'HH:mm')} UTC"
+    if isinstance(value, date):
+        return format_date(value, "medium")
+    return ", ".join(value) if isinstance(value, (list, tuple)) else value

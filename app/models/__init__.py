@@ -1,5 +1,16 @@
 """What is remembered: the tables, without rules. Importing this package registers them all."""
 
-from app.models import access, conversations, people, programs, records, rosters
+from app.models import (
+    access,
+    conversations,
+    invitations,
+    ledger,
+    people,
+    programs,
+    records,
+    rosters,
+)
 
-__all__ = ["access", "conversations", "people", "programs", "records", "rosters"]
+__all__ = [
+    "access", "conversations", "invitations", "ledger", "people", "programs", "records", "rosters",
+]  # fmt: skip

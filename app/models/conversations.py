@@ -1,10 +1,10 @@
-"""What was said: one row per question and answer, in the table of the legacy application."""
+"""What was said, one row per question and answer in the legacy table; how long, and files of it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, Index, Integer, String, Text
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, UtcDateTime
@@ -18,6 +18,7 @@ class Exchange(Base):
         Index("ix_chat_history_user_id", "user_id"),
         Index("ix_chat_history_program_code", "program_code"),
         Index("ix_chat_history_timestamp", "timestamp"),
+        Index("ix_chat_history_when", "timestamp", "id"),
         Index("ix_chat_history_page", "user_id", "program_code", "id"),
     )
 
@@ -30,3 +31,26 @@ class Exchange(Base):
     timestamp: Mapped[datetime | None] = mapped_column(UtcDateTime)
     is_visible: Mapped[bool] = mapped_column(Boolean, default=True)
     """False once the learner cleared the conversation; it still counts."""
+
+
+class ProgramRetention(Base):
+    """For how many days a program's conversations are kept; without a row they stay for good."""
+
+    __tablename__ = "program_retention"
+
+    program_id: Mapped[int] = mapped_column(
+        ForeignKey("chatbot_contents.id", ondelete="CASCADE"), primary_key=True
+    )
+    days: Mapped[int] = mapped_column(Integer)
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    set_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+
+
+class FilePart(Base):
+    """A megabyte of a file that a job made, so that every web server can hand it out."""
+
+    __tablename__ = "file_parts"
+
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    part: Mapped[int] = mapped_column(Integer, primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)

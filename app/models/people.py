@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     select,
+    text,
     true,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -40,6 +41,11 @@ class Source(StrEnum):
     ROSTER = "roster"
 
 
+def _few(name: str, condition: str) -> Index:
+    """An index of the ids of those alone for whom the SQL `condition` holds."""
+    return Index(name, "id", sqlite_where=text(condition), postgresql_where=text(condition))
+
+
 class User(UserMixin, Base):
     """A person with an account. Columns up to `password_hash` are the legacy application's."""
 
@@ -48,6 +54,15 @@ class User(UserMixin, Base):
         Index("ix_users_email", "email", unique=True),
         Index("ix_users_address", "address", unique=True),
         Index("ix_users_shared_address", "shared_address"),
+        # What the list of people is sorted by, and the few among many that it is filtered by.
+        # The indexes by name, by address and of their parts are the migration's alone: each
+        # database has its own way of saying them.
+        Index("ix_users_last_seen_at", "last_seen_at", "id"),
+        Index("ix_users_expiry_date", "expiry_date", "id"),
+        _few("ix_users_not_active", "lower(trim(status)) <> 'active'"),
+        _few("ix_users_without_password", "password_hash IS NULL"),
+        _few("ix_users_off_list", "from_roster AND NOT listed"),
+        _few("ix_users_never_listed", "NOT from_roster"),
         # An id is never given out twice: chats name their owner by it without a foreign key.
         {"sqlite_autoincrement": True},
     )
@@ -74,6 +89,11 @@ class User(UserMixin, Base):
     from_roster: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     """Whether a roster ever vouched for this account: only then can leaving the list close it."""
     locale: Mapped[str | None] = mapped_column(String(35))
+    last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When any of their sessions was last used; written with the session's own moment."""
+    listed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether the list in force has an active line of theirs, for lists of people alone: who may
+    enter is read from the lines themselves."""
 
     @property
     def mailbox(self) -> str:
@@ -115,9 +135,11 @@ class UserLoRootId(Base):
     """An LO Root ID that somebody holds, whatever the reason: this is what access reads."""
 
     __tablename__ = "user_lo_root_ids"
+    # The person stands in the index too: who holds an id is counted and paged from it alone.
+    __table_args__ = (Index("ix_user_lo_root_ids_holders", "lo_root_id", "user_id"),)
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
-    lo_root_id: Mapped[str] = mapped_column(String, primary_key=True, index=True)
+    lo_root_id: Mapped[str] = mapped_column(String, primary_key=True)
 
 
 class Entitlement(Base):
@@ -143,13 +165,15 @@ class Role(Base):
     name: Mapped[str] = mapped_column(String(64))
     permissions: Mapped[list[str]] = mapped_column(JSON)
     version: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    """Grows with every grant of this role: the stamp of the links that offer it."""
+    """Grows with every change of this role and of who has it: the stamp of the links that offer
+    it, and of the pages that show what a change would do."""
 
 
 class RoleGrant(Base):
     """That somebody was given a role, when and by whom."""
 
     __tablename__ = "role_grants"
+    __table_args__ = (Index("ix_role_grants_role_id", "role_id", "user_id"),)
 
     user_id: Mapped[int] = mapped_column(
         ForeignKey("users.id", ondelete="CASCADE"), primary_key=True

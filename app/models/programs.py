@@ -47,6 +47,10 @@ class Program(Base):
     disclaimer_required: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
     disclaimer_version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     """Grows when the text changes: an older acceptance no longer counts."""
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it went to the trash, which closes it to learners; NULL where it is not there."""
+    version: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Grows with every change, so that no admin overwrites what they never saw."""
 
     lo_root_ids: Mapped[list[ProgramLoRootId]] = relationship(
         cascade="all, delete-orphan", lazy="selectin", order_by="ProgramLoRootId.lo_root_id"

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, UtcDateTime
@@ -39,7 +39,19 @@ class AuditEntry(Base):
     __tablename__ = "audit_entries"
     __table_args__ = (
         Index("ix_audit_entries_at", "at"),
-        Index("ix_audit_entries_user_id", "user_id"),
+        Index("ix_audit_entries_user_id", "user_id", "id"),
+        Index("ix_audit_entries_actor_id", "actor_id", "id"),
+        Index("ix_audit_entries_event", "event", "id"),
+        Index("ix_audit_entries_address", "address", "id"),
+        Index("ix_audit_entries_ip", "ip", "id"),
+        Index("ix_audit_entries_reference", "reference"),
+        Index("ix_audit_entries_sealed_no", "sealed_no", unique=True),
+        Index(
+            "ix_audit_entries_unsealed",
+            "id",
+            sqlite_where=text("sealed_no IS NULL"),
+            postgresql_where=text("sealed_no IS NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -51,6 +63,14 @@ class AuditEntry(Base):
     user_agent: Mapped[str | None] = mapped_column(String(400))
     reference: Mapped[str | None] = mapped_column(String(16))
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    address: Mapped[str | None] = mapped_column(String(254))
+    """The canonical address that the details name, so that it can be looked for."""
+    sealed_no: Mapped[int | None] = mapped_column(Integer)
+    """Its place in the chain, from 1 without a gap; NULL until the worker sealed it."""
+    details_hash: Mapped[str | None] = mapped_column(String(64))
+    chain: Mapped[str | None] = mapped_column(String(64))
+    key_id: Mapped[str | None] = mapped_column(String(8))
+    """Which key sealed it: a name for the key, and nothing of it."""
 
 
 class OutgoingMessage(Base):
@@ -60,6 +80,10 @@ class OutgoingMessage(Base):
     __table_args__ = (
         Index("ix_outgoing_messages_state", "state", "due_at"),
         Index("ix_outgoing_messages_recipient", "recipient", "created_at"),
+        Index("ix_outgoing_messages_created_at", "created_at"),
+        Index("ix_outgoing_messages_standing", "state", "created_at"),
+        Index("ix_outgoing_messages_kind", "kind", "created_at"),
+        Index("ix_outgoing_messages_user_id", "user_id"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)

@@ -4,19 +4,47 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text
-from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    false,
+)
+from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, UtcDateTime
 
 
 class ImportState(StrEnum):
-    """Where an import stands."""
+    """Where an import stands. The worker has it while it is `checking` and `applying`."""
 
     APPLIED = "applied"
+    APPLYING = "applying"
     CHECKED = "checked"
+    CHECKING = "checking"
     DISCARDED = "discarded"
+    FAILED = "failed"
+    HELD = "held"
+    UNDONE = "undone"
+    UPLOADED = "uploaded"
+
+
+class Mode(StrEnum):
+    """What a file does to the list in force."""
+
+    ADD = "add"
+    """Its lines come to those that are there; nobody goes and nothing is taken away."""
+    REPLACE = "replace"
+    """It is the list from then on."""
 
 
 class Change(StrEnum):
@@ -58,6 +86,51 @@ class RosterImport(Base):
     unchanged: Mapped[int] = mapped_column(Integer, default=0)
     problems: Mapped[int] = mapped_column(Integer, default=0)
     remarks: Mapped[int] = mapped_column(Integer, default=0)
+    mode: Mapped[str] = mapped_column(
+        String(8), default=Mode.REPLACE.value, server_default=Mode.REPLACE.value
+    )
+    mapping: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True))
+    """Where our columns stand in the file, by name, from 0; NULL where nobody said or guessed."""
+    columns: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """The file's columns as read: `name` (empty without a header) and the first `values`."""
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    """Bytes of the uploaded file."""
+    people_before: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Who could enter by the list that this import was compared with."""
+    people_after: Mapped[int | None] = mapped_column(Integer)
+    lines_after: Mapped[int | None] = mapped_column(Integer)
+    """Of the list that it made, counted once when it was applied."""
+    back: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Of those who are added: who stood in an earlier list and was taken off it."""
+    losing_program: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    losing_session: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    held: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """The rules that hold it back (`core.roster.holding`); NULL or empty if none does."""
+    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the first of two admins let a held import go."""
+    asked_by: Mapped[int | None] = mapped_column(Integer)
+    confirmed_by: Mapped[int | None] = mapped_column(Integer)
+    """The second admin. Like `asked_by` an id without a foreign key: it outlives the account."""
+    undoes: Mapped[int | None] = mapped_column(Integer)
+    """The import that this one takes back."""
+    job_id: Mapped[int | None] = mapped_column(Integer)
+    """The newest job of this import."""
+    failure: Mapped[str | None] = mapped_column(Text)
+    """Why it failed, in words."""
+    seconds: Mapped[float | None] = mapped_column(Float)
+    """How long applying it took."""
+
+
+class RosterUpload(Base):
+    """A part of an uploaded file, in order, so that any worker can read it."""
+
+    __tablename__ = "roster_uploads"
+
+    import_id: Mapped[int] = mapped_column(
+        ForeignKey("roster_imports.id", ondelete="CASCADE"), primary_key=True
+    )
+    part: Mapped[int] = mapped_column(Integer, primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class ListInForce(Base):
@@ -85,26 +158,56 @@ class LineColumns:
     date: Mapped[str] = mapped_column(String)
     lo_root_id: Mapped[str] = mapped_column(String)
     """Empty where the line names none: the person may enter, and holds nothing by it."""
-
-    @declared_attr
-    @classmethod
-    def import_id(cls) -> Mapped[int]:
-        """The import that brought the line."""
-        return mapped_column(ForeignKey("roster_imports.id", ondelete="CASCADE"))
+    mark: Mapped[int | None] = mapped_column(BigInteger)
+    """A hash of the content (`core.roster.marks`): two lines are the same where theirs is. NULL
+    for a line of an earlier version; the next check gives it one."""
 
 
 class RosterLine(LineColumns, Base):
-    """A line of the list in force."""
+    """A line of the list in force, with the import that brought it."""
 
     __tablename__ = "roster_lines"
-    __table_args__ = (Index("ix_roster_lines_address", "address"),)
+    __table_args__ = (
+        Index("ix_roster_lines_whose", "address", "active", "mark"),
+        Index("ix_roster_lines_surname_key", "surname_key"),
+    )
+
+    import_id: Mapped[int] = mapped_column(ForeignKey("roster_imports.id", ondelete="CASCADE"))
+
+
+class StagedPart(Base):
+    """Lines that an import would bring for people who are new to the list, a batch as text.
+
+    Nothing is asked about them before they are applied, so that rows of a table would be for
+    nothing. `core.roster.plain` has the format.
+    """
+
+    __tablename__ = "roster_staged_parts"
+
+    import_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    part: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class StagedLine(LineColumns, Base):
-    """A line of a file that was checked and is not applied."""
+    """A line that an import would bring for somebody who is on the list already."""
 
     __tablename__ = "roster_staged_lines"
     __table_args__ = (Index("ix_roster_staged_lines_import_id", "import_id", "address"),)
+
+    import_id: Mapped[int] = mapped_column(Integer)
+
+
+class FormerLine(LineColumns, Base):
+    """A line that an import took out of the list, so that the import can be taken back."""
+
+    __tablename__ = "roster_former_lines"
+    __table_args__ = (Index("ix_roster_former_lines_import_id", "import_id", "address"),)
+
+    import_id: Mapped[int] = mapped_column(Integer)
+    """The import that took it out."""
+    brought_by: Mapped[int] = mapped_column(Integer)
+    """The import that had brought it."""
 
 
 class RosterProblem(Base):
@@ -120,12 +223,17 @@ class RosterProblem(Base):
     reason: Mapped[str] = mapped_column(Text)
     address: Mapped[str | None] = mapped_column(String(254))
     is_remark: Mapped[bool] = mapped_column(Boolean)
+    cells: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """The line as it stands in the file; NULL where it is too long to keep."""
 
 
 class RosterChange(Base):
     """What an import does, or did, to one person."""
 
     __tablename__ = "roster_changes"
+    __table_args__ = (
+        Index("ix_roster_changes_change", "import_id", "change", "last_name", "address"),
+    )
 
     import_id: Mapped[int] = mapped_column(
         ForeignKey("roster_imports.id", ondelete="CASCADE"), primary_key=True
@@ -137,3 +245,7 @@ class RosterChange(Base):
     """LO Root IDs that come, joined by `;`."""
     lost: Mapped[str] = mapped_column(Text, default="")
     """LO Root IDs that go, joined by `;`."""
+    back: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Added, and once taken off an earlier list."""
+    loses_program: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    loses_session: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())

@@ -19,7 +19,34 @@ from app.web import (
 )
 from app.web.account import confirm, sessions
 from app.web.account import password as account_password
-from app.web.admin import audit, legacy, outbox, people, roster
+from app.web.admin import (
+    audit,
+    conversations,
+    conversations_deleting,
+    conversations_files,
+    dashboard,
+    explain,
+    grants,
+    invitations,
+    jobs,
+    legacy,
+    legacy_conversations,
+    legacy_debug,
+    legacy_people,
+    legacy_programs,
+    legacy_uploads,
+    outbox,
+    people,
+    people_bulk,
+    person,
+    person_edit,
+    program_forms,
+    roles,
+    roster,
+    roster_columns,
+    roster_lists,
+    roster_wizard,
+)
 from app.web.admin import programs as admin_programs
 from app.web.signin import leaving, password
 
@@ -43,11 +70,32 @@ ROUTES = [
     admin_programs,
     audit,
     confirm,
+    conversations,
+    conversations_deleting,
+    conversations_files,
+    dashboard,
+    explain,
+    grants,
+    invitations,
+    jobs,
     leaving,
+    legacy_conversations,
+    legacy_debug,
+    legacy_people,
+    legacy_programs,
+    legacy_uploads,
     outbox,
     password,
     people,
+    people_bulk,
+    person,
+    person_edit,
+    program_forms,
+    roles,
     roster,
+    roster_columns,
+    roster_lists,
+    roster_wizard,
     sessions,
 ]
 """Modules that add their routes to their package's blueprint when they are imported."""

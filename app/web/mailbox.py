@@ -11,14 +11,10 @@ from flask.typing import ResponseReturnValue
 from app.core import outbox
 from app.core.errors import NotFound
 from app.edge.db import db
-from app.edge.headers import POLICY
+from app.edge.headers import MAIL_POLICY, POLICY
 from app.models.records import OutgoingMessage
 
 bp = Blueprint("dev", __name__, url_prefix="/dev")
-
-MAIL_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox"
-)
 
 
 @bp.get("/mailbox")

@@ -143,11 +143,17 @@ class Visit:
         self.press("Create the account")
 
     def upload(self, content: bytes, name: str = "September roster.csv") -> None:
-        """Upload a list; the preview comes."""
+        """Upload a list; the page about its columns comes."""
         self.goto("/admin/roster")
         file: Any = {"name": name, "mimeType": "text/csv", "buffer": content}
         self.page.get_by_label("Roster file").set_input_files(files=[file])
-        self.press("Show me what would change")
+        self.press("Go on to the columns")
+
+    def preview(self, content: bytes, name: str = "September roster.csv") -> None:
+        """Upload a list and have it checked; the preview comes."""
+        self.upload(content, name)
+        self.page.get_by_role("button", name=re.compile("heck the file|Check anyway")).click()
+        self.page.locator(".tiles").wait_for()
 
     def ask_to_register(self, last_name: str, email: str) -> None:
         """Step 1 of registering."""

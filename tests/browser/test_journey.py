@@ -51,14 +51,18 @@ def an_admin_is_made_by_the_printed_link(admin: Visit, program: Program, post: P
 def a_list_is_previewed_and_applied(admin: Visit) -> None:
     page = admin.page
     before = people_on_the_list(admin)
-    admin.upload(september_list())
+    admin.preview(september_list())
     expect(page.get_by_role("heading", level=1)).to_have_text("Preview")
-    names = ["New", "Gone", "Changed", "Unchanged", "Problem lines"]
+    names = ["New", "Gone", "Changed", "Unchanged", "Problems"]
     assert [tile(page, name) for name in names] == [3, 3, 1, before - 4, 1]
+    page.get_by_role("link", name="Problems").click()
     problems = page.get_by_role("region", name="Problem lines")
     row = problems.get_by_role("row", name="41 Email The email address is blank.")
     expect(row).to_be_visible()
+    page.go_back()
+    page.get_by_role("link", name="New", exact=True).click()
     expect(page.get_by_role("region", name="New people")).to_contain_text("Muñoz")
+    page.go_back()
     assert people_on_the_list(admin) == before
     page.go_back()
 
@@ -67,7 +71,7 @@ def a_list_is_previewed_and_applied(admin: Visit) -> None:
     expect(page).to_have_title("Error: Preview · Rollcall")
     page.get_by_label("Leave out the problem lines").check()
     admin.press("Apply: 3 in, 3 out")
-    expect(page.get_by_text("The new list is in force.")).to_be_visible()
+    expect(page.get_by_text("Applied: this became the list.")).to_be_visible()
     assert people_on_the_list(admin) == before
 
 

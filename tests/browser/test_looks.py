@@ -330,15 +330,26 @@ def test_pages_of_the_admin_area(admin: Visit, look: Look) -> None:
 def test_pages_of_an_import(admin: Visit, look: Look) -> None:
     page = admin.page
     admin.goto("/admin/roster")
-    admin.press("Show me what would change")
+    admin.press("Go on to the columns")
     expect(page.locator("[data-error-summary]")).to_be_focused()
     look.at(page, "admin no file")
     admin.upload(b"\xff\xfe\x00nothing")
     expect(page.locator("[data-error-summary]")).to_be_focused()
     look.at(page, "admin unreadable file")
     admin.upload(september_list())
+    look.at(page, "admin columns")
+    admin.preview(september_list())
     look.at(page, "admin preview")
-    admin.press("Discard")
+    preview = page.url
+    for path in ("people?kind=removed", "people?kind=back", "problems", "problems?remarks=1"):
+        admin.goto(f"{preview}/{path}")
+        look.at(page, f"admin import {path}")
+    admin.goto("/admin/roster/compare?pick=1&pick=3")
+    look.at(page, "admin compare")
+    admin.goto("/admin/roster/1/undo")
+    look.at(page, "admin undo")
+    admin.goto(preview)
+    admin.press("Put it aside")
     expect(page.get_by_text("Put aside.")).to_be_visible()
     page.get_by_role("link", name="September roster.csv").first.click()
     look.at(page, "admin put aside")

@@ -14,6 +14,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.core.roster import imports
 from app.database import Base
 from app.models.people import User, UserLoRootId
 from app.models.records import OutgoingMessage
@@ -21,7 +22,8 @@ from app.models.rosters import RosterImport, RosterLine
 
 ADA = "ada@learn.agency.example"
 BO = "bo@learn.agency.example"
-KEYS = {"lines", "people", "inactive", "added", "removed", "changed", "unchanged", "problems"}
+COUNTS = {"lines", "people", "inactive", "added", "back", "removed", "changed", "unchanged"}
+KEYS = COUNTS | {"problems", "held", "import_id"}
 LIST = (
     f"U1,Lovelace,{ADA},Active,Class 1,2026-03-02,A1\n"
     f"U1,Lovelace,{ADA},Active,Class 2,2026-03-02,A2\n"
@@ -77,8 +79,9 @@ def test_a_preview_counts_and_writes_nothing_at_all(command, db, people):
     people.account(ADA)
     before = tables(db)
     result = command.json(LIST)
-    assert {name: result[name] for name in KEYS - {"problems"}} == {
+    assert {name: result[name] for name in COUNTS} == {
         "lines": 5,
+        "back": 0,
         "people": 2,
         "inactive": 1,
         "added": 1,
@@ -92,7 +95,8 @@ def test_a_preview_counts_and_writes_nothing_at_all(command, db, people):
 def test_json_is_one_object_with_the_documented_keys(command):
     result = command.json(LIST)
     assert set(result) == KEYS
-    assert all(type(result[name]) is int for name in KEYS - {"problems"})
+    assert all(type(result[name]) is int for name in COUNTS)
+    assert (result["held"], result["import_id"]) == ([], None)
     assert [(each["line"], each["column"]) for each in result["problems"]] == [
         (4, "last_name"),
         (5, "email"),
@@ -104,7 +108,8 @@ def test_json_is_one_object_with_the_documented_keys(command):
 def test_apply_makes_it_the_list_without_exactly_the_problems_it_prints(command, db):
     preview = command.json(LIST)
     applied = command.json(LIST, "--apply")
-    assert applied == preview
+    assert applied.pop("import_id") == db.scalars(select(RosterImport.id)).one()
+    assert applied == {name: preview[name] for name in KEYS - {"import_id"}}
     assert listed(db) == {(ADA, "A1"), (ADA, "A2"), (BO, "A1")}
     assert db.scalars(select(RosterImport.state)).all() == ["applied"]
     left_out = {each["line"] for each in applied["problems"]}
@@ -124,7 +129,7 @@ def test_the_same_file_again_is_fine_and_changes_nothing(command, db):
 def test_apply_moves_access_and_queues_the_mail(command, db, people):
     ada, bo = people.account(ADA), people.account(BO)
     command(LIST.replace("Inactive", "Active"), "--apply")
-    assert command(LIST, "--apply").exit_code == 0
+    assert command(LIST, "--apply", "--force").exit_code == 0
     db.rollback()
     held = db.execute(select(UserLoRootId.user_id, UserLoRootId.lo_root_id)).all()
     assert {(user_id, each) for user_id, each in held} == {(ada.id, "A1"), (ada.id, "A2")}
@@ -160,13 +165,12 @@ def test_a_problem_of_a_whole_line_is_said_without_a_column(command):
     "data",
     [
         b"",
-        b"U1,Lovelace,ada@x.example,Inactive,C,D,A1\n",
         b"U1,,x,Active\n",
         "U1,Mu\u00f1oz,ada@x.example,Active,C,D,A1\n".encode("cp1252"),
         LIST.encode("utf-16"),
         b"last_name,email\nLovelace,ada@x.example\n",
     ],
-    ids=["empty", "nobody active", "problems alone", "cp1252", "utf-16", "no status"],
+    ids=["empty", "problems alone", "cp1252", "utf-16", "no status"],
 )
 def test_a_refused_file_exits_1_says_why_and_changes_nothing(data, command, db, people):
     people.listed("Byron", BO, "B1")
@@ -248,3 +252,115 @@ def test_the_real_program_reads_a_pipe_and_prints_nothing_but_the_object(app, en
     assert done.returncode == 0, done.stderr.decode()
     assert set(json.loads(done.stdout)) == KEYS
     assert listed(db) == {(ADA, "A1"), (ADA, "A2"), (BO, "A1")}
+
+
+# Held, undone, and what was
+
+MANY = "".join(f"U{n},N{n},p{n}@x.example,Active,Class 1,2026-03-02,A1\n" for n in range(20))
+FEWER = "".join(MANY.splitlines(keepends=True)[5:])
+
+
+def run(app: Flask, *arguments: str) -> Any:
+    return app.test_cli_runner().invoke(args=["rollcall", "roster", *arguments])
+
+
+def test_a_held_import_exits_3_and_changes_nothing_until_it_is_forced(command, app, db):
+    command.json(MANY, "--apply")
+    before = listed(db)
+    preview = command.json(FEWER)
+    assert (preview["held"], preview["removed"]) == (["removed"], 5)
+    held = command(FEWER, "--apply", "--json")
+    assert held.exit_code == 3
+    found = json.loads(held.stdout)
+    assert found["held"] == ["removed"]
+    assert "nothing was changed" in held.stderr
+    assert listed(db) == before
+    assert db.get(RosterImport, found["import_id"]).state == "held"
+    forced = command.json(FEWER, "--apply", "--force")
+    assert (forced["held"], len(listed(db))) == (["removed"], 15)
+
+
+@pytest.fixture
+def environment(environment, request):
+    if "two_person" in request.node.name:
+        environment["ROSTER_TWO_PERSON"] = "true"
+    return environment
+
+
+def test_with_two_persons_even_force_leaves_it_held_for_an_admin(command, db, people):
+    ada = people.account(ADA)
+    assert command(MANY, "--apply").exit_code == 0
+    result = command(FEWER, "--apply", "--force", "--json")
+    assert result.exit_code == 3
+    import_id = json.loads(result.stdout)["import_id"]
+    db.rollback()
+    assert len(listed(db)) == 20
+    assert imports.confirm(db, import_id, by=ada.id).kind == "roster_apply"
+
+
+def test_the_list_in_force_again_is_nothing_to_do_and_exits_0(command, db):
+    command.json(MANY, "--apply")
+    again = command(MANY, "--apply")
+    assert again.exit_code == 0
+    assert "Nothing to do" in again.stderr
+    db.rollback()
+    assert db.scalars(select(RosterImport.state)).all() == ["applied"]
+
+
+def test_add_only_takes_nobody_away(command, db):
+    command.json(MANY, "--apply")
+    added = command.json(LIST, "--apply", "--mode", "add")
+    assert (added["added"], added["removed"], added["back"]) == (1, 0, 0)
+    assert len({address for address, _ in listed(db)}) == 22
+
+
+def test_the_last_import_is_undone_and_what_was_gone_is_back(command, app, db):
+    command.json(MANY, "--apply")
+    before = listed(db)
+    last = command.json(FEWER, "--apply", "--force")["import_id"]
+    shown = run(app, "undo", "--dry-run", "--json")
+    assert shown.exit_code == 0
+    assert len(listed(db)) == 15
+    undone = run(app, "undo", str(last), "--json")
+    assert undone.exit_code == 0, undone.output
+    result = json.loads(undone.stdout)
+    assert (result["added"], result["back"], result["removed"]) == (5, 5, 0)
+    assert listed(db) == before
+    refused = run(app, "undo", str(last), "--json")
+    assert refused.exit_code == 1
+    assert json.loads(refused.stdout)["code"] == "nothing_to_undo"
+
+
+def test_history_and_comparison_are_told_in_words_and_as_json(command, app):
+    one = command.json(MANY, "--apply")["import_id"]
+    other = command.json(FEWER, "--apply", "--force")["import_id"]
+    rows = json.loads(run(app, "history", "--json").stdout)
+    assert [row["import_id"] for row in rows] == [other, one]
+    assert (rows[0]["removed"], rows[0]["file_name"], rows[0]["state"]) == (
+        5,
+        "list.csv",
+        "applied",
+    )
+    assert "5 removed" in run(app, "history").stdout
+    found = json.loads(run(app, "compare", str(one), str(other), "--json").stdout)
+    assert found == {
+        "one": one,
+        "other": other,
+        "came": 0,
+        "went": 5,
+        "changed": 0,
+        "imports": 1,
+    }
+    assert run(app, "compare", str(one), "999").exit_code == 1
+
+
+def test_the_exported_list_is_imported_again_without_a_change(command, app, tmp_path):
+    command.json(LIST + "U7,'=Dee,dee@x.example,Active,C,D,A1;A2\n", "--apply")
+    path = tmp_path / "out.csv"
+    assert run(app, "export", str(path)).exit_code == 0
+    assert path.read_bytes() == run(app, "export").stdout_bytes.replace(b"\r\n", b"\n")
+    again = command.json(path.read_bytes())
+    assert (again["added"], again["removed"], again["changed"]) == (0, 0, 0)
+    assert again["problems"] == []
+    rows = [json.loads(row) for row in run(app, "export", "--json").stdout.splitlines()]
+    assert {row["last_name"] for row in rows} == {"Lovelace", "Byron", "=Dee"}

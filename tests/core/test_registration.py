@@ -245,7 +245,8 @@ def test_an_account_begins_with_what_the_list_says(people, begin, finish, mails,
     why = {tuple(row) for row in db.execute(select(Entitlement.lo_root_id, Entitlement.source))}
     assert held == {"A1", "00123"}
     assert why == {("A1", "roster"), ("00123", "roster")}
-    events = list(db.scalars(select(AuditEntry.event).order_by(AuditEntry.id)))
+    beside_mail = select(AuditEntry.event).where(AuditEntry.event != Event.MAIL_SENT.value)
+    events = list(db.scalars(beside_mail.order_by(AuditEntry.id)))
     assert events == [Event.REGISTRATION_ASKED, Event.ACCOUNT_OPENED, Event.SIGN_IN_ADMITTED]
 
 

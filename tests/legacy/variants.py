@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 
+from app.database import OF_SEARCH
 from tests.legacy import dirt, shapes
 from tests.legacy.dirt import PASSWORDS
 from tests.legacy.shapes import Shape
@@ -121,7 +122,7 @@ def counts(url: str) -> dict[str, int]:
         found = {
             name: connection.exec_driver_sql(f'SELECT count(*) FROM "{name}"').scalar() or 0
             for name in sorted(inspect(connection).get_table_names())
-            if name != "alembic_version"
+            if name != "alembic_version" and not name.startswith(OF_SEARCH)
         }
     engine.dispose()
     return found

@@ -22,9 +22,17 @@ def ada(people):
     return people.signed_in(ADA, ids=["A1"])
 
 
-def answers(app, answer):
+@pytest.fixture
+def answers(app):
+    """Lets somebody else answer, until the test is over."""
     parts = app.extensions["rollcall"]
-    object.__setattr__(parts, "answer", answer)
+    own = parts.answer
+
+    def let(answer):
+        object.__setattr__(parts, "answer", answer)
+
+    yield let
+    let(own)
 
 
 def stored(db):
@@ -195,12 +203,14 @@ def test_case_31_deleting_chats_gives_no_question_back(ada, db):
 
 
 @pytest.mark.parametrize("reason", ["timeout", "unreachable", "broken"])
-def test_case_31_a_failed_answer_is_not_counted_and_the_question_is_kept(app, ada, db, reason):
+def test_case_31_a_failed_answer_is_not_counted_and_the_question_is_kept(
+    app, ada, db, reason, answers
+):
     def fail(_question):
         yield "Half a"
         raise AnswerFailed(reason)
 
-    answers(app, fail)
+    answers(fail)
     assert ada.ask("BCC", "What?").status_code == 502
     page = ada.submit("/chat/BCC", message="My long thought")
     assert page.status_code == 502
@@ -211,22 +221,22 @@ def test_case_31_a_failed_answer_is_not_counted_and_the_question_is_kept(app, ad
     assert (stored(db), db.scalar(select(QuotaUse.used))) == (0, 0)
 
 
-def test_a_bug_in_an_answerer_is_not_counted_either(app, ada, db):
+def test_a_bug_in_an_answerer_is_not_counted_either(app, ada, db, answers):
     def fail(_question):
         raise RuntimeError("a bug")
         yield ""
 
-    answers(app, fail)
+    answers(fail)
     assert ada.ask("BCC", "What?").status_code == 500
     assert (stored(db), db.scalar(select(QuotaUse.used))) == (0, 0)
 
 
-def test_who_hangs_up_half_way_has_asked(app, ada, db):
+def test_who_hangs_up_half_way_has_asked(app, ada, db, answers):
     def slow(_question):
         yield "The first half, "
         yield "and the second."
 
-    answers(app, slow)
+    answers(slow)
     token = ada.token("/program_select")
     response = ada.client.post(
         "/chat",
@@ -346,27 +356,27 @@ def test_case_32_an_intro_keeps_stray_braces_and_escapes_markup(people):
     assert intro.text == "N & M 7 {odd} } <b>bold</b>"
 
 
-def test_case_32_two_people_with_one_question_get_answers_of_their_own(app, ada, people):
+def test_case_32_two_people_with_one_question_get_answers_of_their_own(ada, people, answers):
     made = []
 
     def count(question):
         made.append(question.text)
         yield f"Answer {len(made)}"
 
-    answers(app, count)
+    answers(count)
     other = people.signed_in("b@x.example", ids=["A1"])
     replies = [each.ask("BCC", "What is an open question?").json for each in (ada, other)]
     assert [each["reply"] for each in replies] == ["Answer 1", "Answer 2"]
 
 
-def test_markup_in_questions_and_answers_is_inert(app, people):
+def test_markup_in_questions_and_answers_is_inert(people, answers):
     people.program("X")
     ada = people.signed_in(ADA)
 
     def evil(_question):
         yield "<script>alert(1)</script> [x](javascript:alert(1)) ![p](http://evil.example/p.png)"
 
-    answers(app, evil)
+    answers(evil)
     reply = ada.ask("X", "<script>alert(2)</script>").json["html_reply"]
     page = ada.page(ada.get("/chat/X"))
     for tree in (reply, str(page.select_one(".log"))):

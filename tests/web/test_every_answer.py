@@ -9,7 +9,8 @@ from app.database import Base
 
 ADA = "ada@learn.agency.example"
 LINKS = {"token": "x" * 60, "code": "BCC", "import_id": 1, "message_id": 1, "filename": "app.css"}
-LINKS |= {"user_id": 1, "session_id": 1}
+LINKS |= {"user_id": 1, "session_id": 1, "role_id": 1, "job_id": 1, "entry_id": 1}
+LINKS |= {"program_id": 1, "kind": "added", "one_id": 1, "other_id": 1}
 
 
 def _paths(app, method):
@@ -183,18 +184,29 @@ def test_nobody_without_a_role_gets_into_the_admin_area(app, people, visitors):
                 assert answer.location.startswith("/login")
 
 
+NOTED = {"/admin/export_data": "the legacy address of what is a form's POST on our own page"}
+"""Addresses whose GET is written down in the audit log, and changes nothing else."""
+
+
 def test_case_25_no_get_changes_anything(app, people, db):
     admin = people.admin()
     people.program()
     before = _everything(db)
     for rule, path in _paths(app, "GET"):
         admin.get(path)
-        assert _everything(db) == before, rule.rule
+        after = _everything(db)
+        if rule.rule in NOTED:
+            before["audit_entries"] = after["audit_entries"]
+        assert after == before, rule.rule
+
+
+LOOKS = ["account:explained", "conversation:read", "conversations:exported", "people:exported"]
+"""Events that tell of nothing but that an admin looked."""
 
 
 def _everything(db):
     db.rollback()
-    return {
-        name: sorted(map(str, db.execute(table.select()).all()))
-        for name, table in Base.metadata.tables.items()
-    }
+    found = {name: table.select() for name, table in Base.metadata.tables.items()}
+    entries = Base.metadata.tables["audit_entries"]
+    found["audit_entries"] = entries.select().where(entries.c.event.not_in(LOOKS))
+    return {name: sorted(map(str, db.execute(query).all())) for name, query in found.items()}

@@ -236,8 +236,8 @@ def test_case_24_a_forged_host_changes_no_link_in_mail(visitor, listed, mails):
     assert mails.link(ADA).startswith("/register/password/")
 
 
-def test_the_door_answers_at_a_fixed_time(environment, visitors, people, listed, app):
-    object.__setattr__(app.extensions["rollcall"].settings, "ANSWER_TIME", 0.15)
+def test_the_door_answers_at_a_fixed_time(visitors, people, listed, app, monkeypatch):
+    monkeypatch.setattr(app.extensions["rollcall"].settings, "ANSWER_TIME", 0.15)
     times = {}
     for email in (ADA, "nobody@x.example"):
         visitor = visitors()

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.core import outbox
+from app.core import clock
 from app.core.roster import imports
+from app.models.ledger import Figure
 from app.models.people import User
 from app.models.programs import Program
-from app.models.records import MessageState
+from app.models.records import MessageState, OutgoingMessage
 from app.models.rosters import ImportState, RosterImport, RosterLine
+
+AT_ONCE = 20_000
+"""Lines of a list whose people a page counts by itself; of more the worker does."""
+
+FRESH = timedelta(minutes=5)
+"""How old a number of the worker's may be before it counts again."""
+
+MOST = 1000
+"""Messages of one state that are counted; beyond it the number says "at least"."""
 
 
 @dataclass(frozen=True)
@@ -23,26 +36,71 @@ class Overview:
     registered: int
     programs: int
     failed_mails: int
+    """Counted up to `MOST`."""
     in_force: RosterImport | None
     waiting: RosterImport | None
     """The newest import that was checked and neither applied nor put aside."""
 
 
 def overview(db: Session) -> Overview:
-    """Count what an admin wants to know first."""
-    in_force = imports.in_force(db)
+    """What an admin wants to know first; nothing here takes longer the more people there are."""
+    in_force_id = imports.in_force(db)
+    in_force = imports.get(db, in_force_id) if in_force_id else None
     newest = imports.history(db, limit=1)
     waiting = newest[0] if newest and newest[0].state == ImportState.CHECKED.value else None
-    registered = (
-        select(func.count())
-        .select_from(User)
-        .where(exists().where(RosterLine.address == User.address, RosterLine.active.is_(True)))
-    )
+    known = _known(db) if _is_large(in_force) else None
+    listed, registered = known or _count_people(db)
     return Overview(
-        listed=imports.count_in_force(db)[0],
-        registered=db.scalar(registered) or 0,
-        programs=db.scalar(select(func.count()).select_from(Program)) or 0,
-        failed_mails=outbox.count_by_state(db).get(MessageState.FAILED.value, 0),
-        in_force=imports.get(db, in_force) if in_force else None,
+        listed=listed,
+        registered=registered,
+        programs=db.scalar(select(func.count(Program.id)).where(Program.deleted_at.is_(None))) or 0,
+        failed_mails=count_mails(db, MessageState.FAILED),
+        in_force=in_force,
         waiting=waiting,
     )
+
+
+def refresh(db: Session) -> None:
+    """Count the people of a long list anew where that was long ago. The caller commits."""
+    in_force_id = imports.in_force(db)
+    in_force = imports.get(db, in_force_id) if in_force_id else None
+    if not _is_large(in_force):
+        return
+    known = db.get(Figure, "registered")
+    if known is not None and known.at > clock.now() - FRESH:
+        return
+    insert: Any = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    for name, value in zip(("listed", "registered"), _count_people(db), strict=True):
+        row = {"name": name, "value": value, "at": clock.now()}
+        adding = insert(Figure).values(**row)
+        db.execute(adding.on_conflict_do_update(index_elements=["name"], set_=row))
+
+
+def count_mails(db: Session, *states: MessageState) -> int:
+    """How many messages stand in these states, counted up to `MOST`."""
+    some = (
+        select(OutgoingMessage.id)
+        .where(OutgoingMessage.state.in_([state.value for state in states]))
+        .limit(MOST)
+        .subquery()
+    )
+    return db.scalar(select(func.count()).select_from(some)) or 0
+
+
+def _is_large(in_force: RosterImport | None) -> bool:
+    return in_force is not None and in_force.lines > AT_ONCE
+
+
+def _known(db: Session) -> tuple[int, int] | None:
+    query = select(Figure.name, Figure.value).where(Figure.name.in_(["listed", "registered"]))
+    found = dict(db.execute(query).all())
+    return (found["listed"], found["registered"]) if len(found) == 2 else None
+
+
+def _count_people(db: Session) -> tuple[int, int]:
+    """How many people the list lets in, and how many of them have an account."""
+    active = select(RosterLine.address).where(RosterLine.active.is_(True)).distinct().subquery()
+    here = select(func.count()).select_from(active).join(User, User.address == active.c.address)
+    # An invitation makes an account; registered is who chose a password.
+    here = here.where(User.password_hash.is_not(None), User.password_hash != "")
+    return db.scalar(select(func.count()).select_from(active)) or 0, db.scalar(here) or 0

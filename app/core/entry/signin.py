@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from app import hashing
-from app.core import audit, clock, outbox
+from app.core import audit, clock, floods, outbox
 from app.core.audit import Event, Origin
 from app.core.entry import letters, pausing, renewing
 from app.core.entry.terms import Terms
@@ -175,17 +175,15 @@ def refuse(
 ) -> NoReturn:
     """Remember that somebody was not let in, commit that, and raise `refusal`.
 
-    It commits by itself because what is raised makes the edge roll back.
+    It commits by itself because what is raised makes the edge roll back. Of a flood of refusals
+    of one kind the first ones are remembered one by one, the others as a number.
     """
-    audit.record(
-        db,
-        Event.SIGN_IN_REFUSED,
-        origin,
-        user_id=user_id,
-        method=method,
-        refusal=refusal.code,
-        **details,
-    )
+    reason = details.get("why", refusal.code)
+    event = Event.SIGN_IN_REFUSED
+    if floods.is_worth_storing(db, event, method, reason, origin.ip):
+        audit.record(
+            db, event, origin, user_id=user_id, method=method, refusal=refusal.code, **details
+        )
     db.commit()
     raise refusal
 
@@ -248,9 +246,11 @@ def _refuse_password(
 
 def _count_visit(db: Session, user_id: int, checked: Checked | None) -> bool:
     if checked is None:
-        return db.scalar(_counting_visit(checked=False), {"of": user_id}) is not None
+        visit = {"of": user_id, "seen": clock.now()}
+        return db.scalar(_counting_visit(checked=False), visit) is not None
     hashes = {"stored": checked.stored, "fresh": checked.fresh or checked.stored}
-    return db.scalar(_counting_visit(checked=True), {"of": user_id} | hashes) is not None
+    visit = {"of": user_id, "seen": clock.now()} | hashes
+    return db.scalar(_counting_visit(checked=True), visit) is not None
 
 
 @cache
@@ -259,7 +259,9 @@ def _counting_visit(*, checked: bool) -> ReturningUpdate[int]:
     people = cast(Table, User.__table__)
     row = people.c
     visit = update(people).where(row.id == bindparam("of"))
-    visit = visit.values(visit_count=func.coalesce(row.visit_count, 0) + 1)
+    visit = visit.values(
+        visit_count=func.coalesce(row.visit_count, 0) + 1, last_seen_at=bindparam("seen")
+    )
     if checked:
         visit = visit.where(row.password_hash == bindparam("stored"))
         visit = visit.values(password_hash=bindparam("fresh"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, not_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
 from sqlalchemy.orm import Session, undefer
 
 from app.core import clock
 from app.core.errors import N_, ProgramClosed, UnknownProgram
-from app.models.people import RoleGrant, User, UserLoRootId
+from app.models.people import RoleGrant, UserLoRootId
 from app.models.programs import Program, ProgramLoRootId
 
 NEW_FOR = timedelta(days=14)
@@ -46,10 +46,11 @@ def opened_to(user_id: int) -> ColumnElement[bool]:
             UserLoRootId.user_id == user_id,
         ),
     )
-    return or_(and_(_is_internal(), has_role), and_(not_(_is_internal()), by_class))
+    return or_(and_(is_internal(), has_role), and_(not_(is_internal()), by_class))
 
 
-def _is_internal() -> ColumnElement[bool]:
+def is_internal() -> ColumnElement[bool]:
+    """The SQL condition under which a `Program` is tagged for people with a role."""
     return exists().where(
         ProgramLoRootId.chatbot_id == Program.id, ProgramLoRootId.lo_root_id == INTERNAL
     )
@@ -73,7 +74,12 @@ def listing(db: Session, user_id: int, *, search: str = "", category: str = "") 
     all_open = list(
         db.scalars(
             select(Program)
-            .where(Program.is_active.is_(True), not_(_is_internal()), opened_to(user_id))
+            .where(
+                Program.is_active.is_(True),
+                Program.deleted_at.is_(None),
+                not_(is_internal()),
+                opened_to(user_id),
+            )
             .order_by(func.lower(Program.name), Program.id)
         )
     )
@@ -101,7 +107,7 @@ def enter_program(db: Session, user_id: int, code: str) -> Program:
     """
     row = db.execute(
         select(Program, opened_to(user_id))
-        .where(Program.id == _id_of(db, code))
+        .where(Program.id == id_of(db, code), Program.deleted_at.is_(None))
         .options(undefer(Program.content))
     ).one_or_none()
     if row is None or not row[0].is_active:
@@ -111,7 +117,11 @@ def enter_program(db: Session, user_id: int, code: str) -> Program:
     return row[0]
 
 
-def _id_of(db: Session, code: str) -> int | None:
+def id_of(db: Session, code: str) -> int | None:
+    """The id of the program that is meant by `code`, in any case or by an alias; None if none is.
+
+    Programs in the trash are found too: their codes stay taken.
+    """
     # Compared here, because each database has its own idea of case. There are few programs.
     ids = {known: program_id for program_id, known in db.execute(select(Program.id, Program.code))}
     if code in ids:
@@ -136,33 +146,14 @@ def called(programs: list[Program], code: str | None) -> Program | None:
 
 def spellings_of(program: Program) -> set[str]:
     """The codes under which rows of the legacy application may name this program."""
-    names = names_of(program.code)
+    return spellings(program.code)
+
+
+def spellings(code: str) -> set[str]:
+    """The same of a code whose program may be gone."""
+    names = names_of(code)
     cases = {spelt for name in names for spelt in (name, name.upper(), name.capitalize())}
-    return cases | {program.code}
-
-
-def all_programs(db: Session) -> list[tuple[Program, int]]:
-    """Every program, switched off ones too, by name, with how many accounts it is open to."""
-    holders = (
-        select(
-            ProgramLoRootId.chatbot_id, func.count(func.distinct(UserLoRootId.user_id)).label("n")
-        )
-        .join(UserLoRootId, UserLoRootId.lo_root_id == ProgramLoRootId.lo_root_id)
-        .group_by(ProgramLoRootId.chatbot_id)
-        .subquery()
-    )
-    everybody = select(func.count()).select_from(User).scalar_subquery()
-    staff = select(func.count(func.distinct(RoleGrant.user_id))).scalar_subquery()
-    is_closed = exists().where(ProgramLoRootId.chatbot_id == Program.id)
-    count = case(
-        (_is_internal(), staff), (is_closed, func.coalesce(holders.c.n, 0)), else_=everybody
-    )
-    rows = db.execute(
-        select(Program, count)
-        .outerjoin(holders, holders.c.chatbot_id == Program.id)
-        .order_by(func.lower(Program.name), Program.id)
-    )
-    return [(program, number) for program, number in rows]
+    return cases | {code}
 
 
 def is_new(program: Program) -> bool:
@@ -174,5 +165,9 @@ def is_new(program: Program) -> bool:
 
 def intro_of(program: Program) -> str:
     """The intro text with its known placeholders filled in; other braces stay as they are."""
-    text = program.intro_message.replace("{program}", program.name)
-    return text.replace("{quota}", str(program.quota))
+    return filled(program.intro_message, program.name, program.quota)
+
+
+def filled(intro: str, name: str, quota: int) -> str:
+    """An intro text for a program of this name and quota."""
+    return intro.replace("{program}", name).replace("{quota}", str(quota))

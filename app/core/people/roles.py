@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.core import clock
-from app.core.errors import LinkDead
+from app.core.errors import N_, LinkDead
 from app.models.people import Role, RoleGrant
 
 OWNER = "owner"
@@ -35,6 +35,41 @@ class Permission(StrEnum):
     ROLES_WRITE = "roles:write"
     ROSTER_READ = "roster:read"
     ROSTER_WRITE = "roster:write"
+
+
+AREAS = {
+    "people": N_("People"),
+    "roster": N_("Roster"),
+    "programs": N_("Programs"),
+    "conversations": N_("Conversations"),
+    "insight": N_("Figures"),
+    "audit": N_("Audit log"),
+    "outbox": N_("Outbox"),
+    "jobs": N_("Jobs"),
+    "roles": N_("Roles"),
+}
+"""What permissions are about, in the order in which people read them."""
+
+WORDS = {
+    Permission.PEOPLE_READ: N_("See everybody, what they hold, and why somebody cannot get in."),
+    Permission.PEOPLE_HELP: N_("Help people: send mails again, invite, end sessions, lift pauses."),
+    Permission.PEOPLE_WRITE: N_("Add, change, suspend and delete people."),
+    Permission.ROSTER_READ: N_("See the list, its history, and what an import would change."),
+    Permission.ROSTER_WRITE: N_("Upload, apply and undo lists."),
+    Permission.PROGRAMS_READ: N_("See the programs and who can open them."),
+    Permission.PROGRAMS_WRITE: N_("Make, change and delete programs."),
+    Permission.CONVERSATIONS_READ: N_("Read and export what people wrote in conversations."),
+    Permission.CONVERSATIONS_WRITE: N_("Delete conversations, and set how long they are kept."),
+    Permission.INSIGHT_READ: N_("See the figures: sign-ins, failures, active people."),
+    Permission.AUDIT_READ: N_("Read and export the audit log: who did what, when, from where."),
+    Permission.OUTBOX_READ: N_("See which mails were sent, and what the mail server said."),
+    Permission.OUTBOX_WRITE: N_("Send mails again, and send test mails."),
+    Permission.JOBS_READ: N_("See what runs in the background, and how far it is."),
+    Permission.JOBS_WRITE: N_("Stop background work, and try it again."),
+    Permission.ROLES_READ: N_("See the roles and who has them."),
+    Permission.ROLES_WRITE: N_("Make and change roles, give them and take them away."),
+}
+"""What each permission lets somebody do, a sentence each, area by area."""
 
 
 def permissions_of(db: Session, user_id: int) -> frozenset[str]:

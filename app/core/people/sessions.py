@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Table,
+    Update,
     bindparam,
     delete,
     exists,
@@ -171,12 +172,15 @@ def note_seen(db: Session, presence: Presence) -> bool:
     now = clock.now()
     if presence.last_seen_at > now - SEEN_EVERY:
         return False
-    db.execute(
-        update(SignInSession)
-        .where(SignInSession.id == presence.session_id)
-        .values(last_seen_at=now)
-    )
+    # The person's row comes first, as in every journey.
+    _note(db, update(User).where(User.id == presence.user.id), now)
+    _note(db, update(SignInSession).where(SignInSession.id == presence.session_id), now)
     return True
+
+
+def _note(db: Session, whose: Update, now: datetime) -> None:
+    noted = whose.values(last_seen_at=now)
+    db.execute(noted.execution_options(synchronize_session=False))
 
 
 def prove_again(db: Session, token: str) -> str:

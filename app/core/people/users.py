@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, exists, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from app.core import clock
-from app.models.access import SignInSession
 from app.models.people import Entitlement, RoleGrant, Source, Status, User
 from app.models.rosters import RosterLine
 
@@ -103,34 +102,3 @@ class Row:
     user: User
     reason: str | None
     last_seen_at: datetime | None
-
-
-def latest(
-    db: Session, *, search: str = "", before: int | None = None, limit: int = 50
-) -> list[Row]:
-    """People by id, newest first; `search` is any part of a name or address."""
-    seen = (
-        select(func.max(SignInSession.last_seen_at))
-        .where(SignInSession.user_id == User.id)
-        .scalar_subquery()
-    )
-    query = select(User, on_list(), seen).order_by(User.id.desc()).limit(limit)
-    if search.strip():
-        part = search.strip().replace("\0", "")
-        query = query.where(
-            or_(
-                User.last_name.icontains(part, autoescape=True),
-                User.email.icontains(part, autoescape=True),
-            )
-        )
-    if before is not None:
-        query = query.where(User.id < before)
-    return [
-        Row(user, shut_out_reason(user, listed=listed), last_seen_at)
-        for user, listed, last_seen_at in db.execute(query)
-    ]
-
-
-def count(db: Session) -> int:
-    """How many accounts there are."""
-    return db.scalar(select(func.count()).select_from(User)) or 0

@@ -10,7 +10,7 @@ import io
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -156,6 +156,41 @@ def is_header(row: Sequence[str]) -> bool:
     return not _addresses(row) and len(_known(row)) >= (2 if len(row) == len(COLUMNS) else 1)
 
 
+def mapped(mapping: Mapping[str, int], width: int, *, headed: bool) -> Shape:
+    """The shape of a file of `width` columns whose places somebody named.
+
+    Raises FileRefused where a needed column has no place, and where two have the same.
+    """
+    for column in NEEDED:
+        if column not in mapping:
+            raise FileRefused(f"No column is said to be “{column}”.")
+    places = [place for name, place in mapping.items() if name in COLUMNS]
+    if len(set(places)) < len(places) or not all(0 <= place < width for place in places):
+        raise FileRefused(N_("Each of our columns needs a column of the file for itself."))
+    if (
+        not headed
+        and width == len(COLUMNS)
+        and [mapping.get(name) for name in COLUMNS] == [*range(width)]
+    ):
+        return HEADERLESS
+    return Shape(
+        places=tuple(mapping.get(name, width) for name in COLUMNS),
+        width=width,
+        least=1 + max(mapping[name] for name in NEEDED),
+        headed=headed,
+    )
+
+
+def guess_mapping(row: Sequence[str]) -> dict[str, int]:
+    """Which columns of a header are ours, as far as their names say so; the first of two."""
+    return {name: place for place, name in reversed(_known(row))}
+
+
+def holds_address(row: Sequence[str]) -> bool:
+    """Whether a cell of the row is an email address, as no header has one."""
+    return bool(_addresses(row[:COLUMN_LIMIT]))
+
+
 def read_header(row: Sequence[str]) -> Shape:
     """Find the columns by name, in any order. Raises FileRefused if one is missing or doubled."""
     names = _known(row)
@@ -214,13 +249,13 @@ def _cells(row: list[str], shape: Shape, encoding: str) -> list[str]:
     """
     if not shape.least <= len(row) <= shape.width:
         raise _Unfit("", _wrong_count(len(row), shape))
-    if shape.headed:
+    if shape is not HEADERLESS:
         padded = row + [""] * (shape.width + 1 - len(row))
         row = [padded[place] for place in shape.places]
     cells = [cell.strip() for cell in row]
     whole = "".join(cells)
     if "'" in whole:
-        cells = [_unguarded(cell) for cell in cells]
+        cells = [unguarded(cell) for cell in cells]
         whole = "".join(cells)
     if not whole.isprintable() or len(whole) > CELL_LIMIT:
         _check_cells(cells)
@@ -230,7 +265,7 @@ def _cells(row: list[str], shape: Shape, encoding: str) -> list[str]:
 
 
 def _wrong_count(count: int, shape: Shape) -> str:
-    if not shape.headed:
+    if shape is HEADERLESS:
         return f"The line has {count} fields; without a header it needs exactly {shape.width}."
     if count > shape.width:
         return f"The line has too many fields: {count}, and the header names {shape.width}."
@@ -298,13 +333,14 @@ def _addresses(cells: Iterable[str]) -> set[str]:
     for cell in cells:
         if "@" in cell and len(cell) <= CELL_LIMIT:
             try:
-                found.add(canonical(_unguarded(cell.strip())))
+                found.add(canonical(unguarded(cell.strip())))
             except BadAddress:
                 continue
     return found
 
 
-def _unguarded(cell: str) -> str:
+def unguarded(cell: str) -> str:
+    """A trimmed cell without the apostrophe that an export put before it."""
     return cell[1:].strip() if _GUARDED.match(cell) else cell
 
 

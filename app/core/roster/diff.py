@@ -1,202 +1,115 @@
-"""What a checked file would change, person by person, found by statements over sets."""
+"""What a list would change, person by person: compared by the sums of the marks of their lines."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
-from sqlalchemy import (
-    ColumnElement,
-    CompoundSelect,
-    Select,
-    String,
-    and_,
-    case,
-    delete,
-    except_,
-    exists,
-    func,
-    insert,
-    literal,
-    select,
-    union,
-    update,
-)
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Integer, Select, cast, func, select, update
+from sqlalchemy.orm import Session
 
-from app.core.errors import N_
-from app.models.rosters import (
-    Change,
-    RosterChange,
-    RosterImport,
-    RosterLine,
-    RosterProblem,
-    StagedLine,
-)
+from app.core.roster.columns import COLUMNS
+from app.core.roster.marks import SEPARATOR, marks_of
+from app.core.roster.reading import ACTIVE, ACTIVE_BITS
+from app.models.rosters import Change, RosterLine
 
-TWO_NAMES = N_("This address stands with two last names; neither is applied.")
+BATCH = 5000
+"""Rows that are fetched at once."""
 
-CONTENT = [
-    "address", "user_code", "last_name", "email", "status", "class_name", "date", "lo_root_id",
-]  # fmt: skip
-"""The columns that make two lines the same."""
+Sum = tuple[str, int, int]
+"""A person of the list in force: address, sum of the marks, count of active lines."""
 
 
-def compare(db: Session, started: RosterImport) -> None:
-    """Take out the lines that contradict each other, and write `roster_changes` and the counts."""
-    _refuse_two_names(db, started.id)
-    _write_changes(db, started.id)
-    _write_ids(db, started.id)
-    _count(db, started)
+@dataclass
+class Differences:
+    """Who changes, and how; the counts are of people who may enter."""
+
+    changes: dict[str, Change] = field(default_factory=dict)
+    """What becomes of people who stand on the list in force."""
+    new: dict[str, Change] = field(default_factory=dict)
+    """The others: they are added, or are inactive from the start."""
+    before: int = 0
+    unchanged: int = 0
+
+    def count(self, change: Change) -> int:
+        """How many people change so."""
+        every = (*self.changes.values(), *self.new.values())
+        return sum(each is change for each in every)
 
 
-def _refuse_two_names(db: Session, import_id: int) -> None:
-    contradicting = (
-        select(StagedLine.address)
-        .where(StagedLine.import_id == import_id)
-        .group_by(StagedLine.address)
-        .having(func.min(StagedLine.surname_key) != func.max(StagedLine.surname_key))
-    )
-    lines = (
-        select(
-            literal(import_id), StagedLine.line, literal("last_name"), literal(TWO_NAMES),
-            StagedLine.address, literal(False),
-        )
-        .where(StagedLine.import_id == import_id, StagedLine.address.in_(contradicting))
-        .distinct()
-    )  # fmt: skip
-    columns = ["import_id", "line", "column", "reason", "address", "is_remark"]
-    db.execute(insert(RosterProblem).from_select(columns, lines))
-    db.execute(
-        delete(StagedLine)
-        .where(StagedLine.import_id == import_id, StagedLine.address.in_(contradicting))
-        .execution_options(synchronize_session=False)
-    )
+def in_force(db: Session, among: Select[str] | None = None) -> Iterator[Sum]:
+    """Everybody on the list in force, or those with an address in `among`."""
+    active = func.sum(cast(RosterLine.active, Integer))
+    query = select(RosterLine.address, func.sum(RosterLine.mark), active)
+    if among is not None:
+        query = query.where(RosterLine.address.in_(among))
+    query = query.group_by(RosterLine.address).execution_options(yield_per=BATCH)
+    for rows in db.execute(query).partitions():
+        for address, total, count in rows:
+            yield address, int(total or 0), int(count or 0)
 
 
-def _write_changes(db: Session, import_id: int) -> None:
-    """One row for everybody whose lines differ, by who may enter before and after."""
-    differing = _differing(import_id).subquery()
-    before = _is_active(RosterLine, differing.c.address)
-    after = _is_active(StagedLine, differing.c.address, StagedLine.import_id == import_id)
-    change = case(
-        (and_(before, after), Change.CHANGED.value),
-        (after, Change.ADDED.value),
-        (before, Change.REMOVED.value),
-        else_=Change.INACTIVE.value,
-    )
-    new_name = (
-        select(func.max(StagedLine.last_name))
-        .where(StagedLine.import_id == import_id, StagedLine.address == differing.c.address)
-        .scalar_subquery()
-    )
-    old_name = (
-        select(func.max(RosterLine.last_name))
-        .where(RosterLine.address == differing.c.address)
-        .scalar_subquery()
-    )
-    empty = literal("", String)
-    rows = select(
-        literal(import_id), differing.c.address, change, func.coalesce(new_name, old_name),
-        empty, empty,
-    )  # fmt: skip
-    columns = ["import_id", "address", "change", "last_name", "gained", "lost"]
-    db.execute(insert(RosterChange).from_select(columns, rows))
+def replace(people: dict[str, int], listed: Iterable[Sum], kept: set[str]) -> Differences:
+    """Compare with a list that replaces the one in force; empties `people` of who was there.
+
+    Who is in `kept` and not in `people` has problem lines alone and stays as they were: a typing
+    mistake takes nobody's access away.
+    """
+    found = Differences()
+    changes = found.changes
+    for address, total, count in listed:
+        was = count > 0
+        found.before += was
+        packed = people.pop(address, None)
+        if packed is None:
+            if address not in kept:
+                changes[address] = Change.REMOVED if was else Change.INACTIVE
+        elif packed >> ACTIVE_BITS == total:
+            found.unchanged += was
+        else:
+            changes[address] = _change(was, packed & ACTIVE > 0)
+    found.new = _new(people)
+    return found
 
 
-def _differing(import_id: int) -> CompoundSelect[Any]:
-    """The addresses whose lines are not the same on both sides, but for those that are kept."""
-    staged = select(*(getattr(StagedLine, name) for name in CONTENT)).where(
-        StagedLine.import_id == import_id
-    )
-    listed = select(*(getattr(RosterLine, name) for name in CONTENT))
-    came = select(except_(staged, listed).subquery().c.address)
-    went = select(except_(listed, staged).subquery().c.address)
-    return except_(
-        select(union(came, went).subquery().c.address),
-        select(_kept(import_id).subquery().c.address),
-    )
+def add(people: dict[str, int], listed: Iterable[Sum]) -> Differences:
+    """Compare with lines that come to those in force: who has new ones may change, nobody goes."""
+    found = Differences()
+    for address, total, count in listed:
+        was = count > 0
+        found.before += was
+        packed = people.pop(address, None)
+        if packed is None:
+            continue
+        if packed >> ACTIVE_BITS == total:
+            found.unchanged += was
+        else:
+            found.changes[address] = _change(was, was or packed & ACTIVE > 0)
+    found.new = _new(people)
+    return found
 
 
-def _kept(import_id: int) -> CompoundSelect[Any]:
-    # A person all of whose lines are problems stays as they were: a typing mistake takes
-    # nobody's access away.
-    return except_(
-        select(RosterProblem.address).where(
-            RosterProblem.import_id == import_id,
-            RosterProblem.is_remark.is_(False),
-            RosterProblem.address.is_not(None),
-        ),
-        select(StagedLine.address).where(StagedLine.import_id == import_id),
-    )
+def _new(people: dict[str, int]) -> dict[str, Change]:
+    """What becomes of those who are left; `people` is empty afterwards, as it is large."""
+    found = {
+        address: Change.ADDED if packed & ACTIVE else Change.INACTIVE
+        for address, packed in people.items()
+    }
+    people.clear()
+    return found
 
 
-def _is_active(
-    table: type[RosterLine | StagedLine], address: ColumnElement[str], *more: ColumnElement[bool]
-) -> ColumnElement[bool]:
-    return exists().where(table.address == address, table.active.is_(True), *more)
+def _change(before: bool, after: bool) -> Change:
+    if before:
+        return Change.CHANGED if after else Change.REMOVED
+    return Change.ADDED if after else Change.INACTIVE
 
 
-def _write_ids(db: Session, import_id: int) -> None:
-    """Fill `gained` and `lost` with the LO Root IDs that one side grants and the other does not."""
-    before = _granted(RosterLine, import_id)
-    after = _granted(StagedLine, import_id, StagedLine.import_id == import_id)
-    _join_ids(db, import_id, RosterChange.gained, except_(after, before))
-    _join_ids(db, import_id, RosterChange.lost, except_(before, after))
-
-
-def _granted(
-    table: type[RosterLine | StagedLine], import_id: int, *more: ColumnElement[bool]
-) -> Select[str, str]:
-    """Who of those that change holds which LO Root ID by the active lines of `table`."""
-    changing = select(RosterChange.address).where(RosterChange.import_id == import_id)
-    return select(table.address, table.lo_root_id).where(
-        table.address.in_(changing), table.active.is_(True), table.lo_root_id != "", *more
-    )
-
-
-def _join_ids(
-    db: Session,
-    import_id: int,
-    target: InstrumentedAttribute[str],
-    found: CompoundSelect[Any],
-) -> None:
-    each = found.subquery()
-    joined = (
-        select(each.c.address, func.aggregate_strings(each.c.lo_root_id, ";").label("ids"))
-        .group_by(each.c.address)
-        .subquery()
-    )
-    db.execute(
-        update(RosterChange)
-        .where(RosterChange.import_id == import_id, RosterChange.address == joined.c.address)
-        .values({target: joined.c.ids})
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _count(db: Session, started: RosterImport) -> None:
-    staged = (StagedLine.import_id == started.id,)
-    people = select(func.count(func.distinct(StagedLine.address))).where(*staged)
-    started.people = db.scalar(people) or 0
-    active = db.scalar(people.where(StagedLine.active.is_(True))) or 0
-    started.inactive = started.people - active
-    counted = dict(
-        db.execute(
-            select(RosterChange.change, func.count())
-            .where(RosterChange.import_id == started.id)
-            .group_by(RosterChange.change)
-        ).all()
-    )
-    started.added = counted.get(Change.ADDED.value, 0)
-    started.removed = counted.get(Change.REMOVED.value, 0)
-    started.changed = counted.get(Change.CHANGED.value, 0)
-    started.unchanged = active - started.added - started.changed
-    noted = dict(
-        db.execute(
-            select(RosterProblem.is_remark, func.count())
-            .where(RosterProblem.import_id == started.id)
-            .group_by(RosterProblem.is_remark)
-        ).all()
-    )
-    started.problems = noted.get(False, 0)
-    started.remarks = noted.get(True, 0)
+def mark_lines(db: Session) -> None:
+    """Give the lines that an earlier version wrote their marks."""
+    columns = [getattr(RosterLine, name) for name in COLUMNS]
+    query = select(RosterLine.id, *columns).where(RosterLine.mark.is_(None)).limit(BATCH)
+    while rows := db.execute(query).all():
+        marks = marks_of(SEPARATOR.join(cells) for _id, *cells in rows)
+        values = [{"id": row[0], "mark": mark} for row, mark in zip(rows, marks, strict=True)]
+        db.execute(update(RosterLine), values)

@@ -49,6 +49,7 @@ def follow_list(db: Session, whose: ColumnElement[bool]) -> None:
     hold_list(db)
     people = select(User.id).where(whose)
     _vouch(db, whose)
+    _note_listed(db, whose)
     _take_what_went(db, people)
     _give_what_came(db, people)
     _drop_unexplained(db, people)
@@ -75,6 +76,18 @@ def _vouch(db: Session, whose: ColumnElement[bool]) -> None:
         .values(from_roster=True)
         .execution_options(synchronize_session=False)
     )
+
+
+def _note_listed(db: Session, whose: ColumnElement[bool]) -> None:
+    """Keep `User.listed`, which lists of people are filtered by, equal to the list in force."""
+    active = exists().where(RosterLine.address == User.address, RosterLine.active.is_(True))
+    for listed, holds in ((True, active), (False, not_(active))):
+        db.execute(
+            update(User)
+            .where(whose, User.listed.is_(not listed), holds)
+            .values(listed=listed)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _take_what_went(db: Session, people: Select[int]) -> None:

@@ -31,9 +31,19 @@ def write_list(db: Session) -> Iterator[str]:
     query = select(*columns).order_by(RosterLine.import_id, RosterLine.line, RosterLine.id)
     for rows in db.execute(query.execution_options(yield_per=BATCH)).partitions():
         text = io.StringIO()
-        csv.writer(text).writerows([_guarded(cell) for cell in row] for row in rows)
+        csv.writer(text).writerows([guarded(cell) for cell in row] for row in rows)
         yield text.getvalue()
 
 
-def _guarded(cell: str) -> str:
+def rows(db: Session) -> Iterator[dict[str, str]]:
+    """The rows of the list, each by its columns, as they are: for programs."""
+    columns = [getattr(RosterLine, name) for name in COLUMNS]
+    query = select(*columns).order_by(RosterLine.import_id, RosterLine.line, RosterLine.id)
+    for found in db.execute(query.execution_options(yield_per=BATCH)).partitions():
+        for row in found:
+            yield dict(zip(COLUMNS, row, strict=True))
+
+
+def guarded(cell: str) -> str:
+    """The cell as it stands in every CSV file of ours: no spreadsheet takes it for a formula."""
     return f"'{cell}" if _FORMULA.match(cell) else cell

@@ -8,10 +8,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple
 
 from app.core.errors import N_
 from app.core.roster.columns import (
@@ -24,11 +24,14 @@ from app.core.roster.columns import (
     Shape,
     address_of,
     find_delimiter,
+    holds_address,
     is_header,
+    mapped,
     read_header,
     read_line,
     surname_key,
 )
+from app.core.roster.plain import Bad, Batch, PlainReader, Row, add_item
 
 __all__ = [
     "FileRefused",
@@ -49,20 +52,34 @@ OPEN_QUOTES = 100
 
 Each was looked for in up to RECORD_LINES lines, and a file of nothing else must not cost that much.
 """
-_CHUNK = 65_536
+_CHUNK = 32_768
 _SAMPLE = 65_536
 # Four bytes are the most that UTF-8 needs for a character, so more bytes are too many characters.
 _LINE_BYTES = 4 * LINE_LIMIT
 # Stands for a line that was too long to keep. A file with a NUL of its own is refused.
 _TOO_LONG = "\0"
 _UTF8_BOM = b"\xef\xbb\xbf"
-_ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "cp1252": "cp1252", "windows-1252": "cp1252"}
-_SAVE_AGAIN = N_("This is no UTF-8 text. Save it as CSV UTF-8 in your spreadsheet and use that.")
+ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "cp1252": "cp1252", "windows-1252": "cp1252"}
+SAVE_AGAIN = N_("This is no UTF-8 text. Save it as CSV UTF-8 in your spreadsheet and use that.")
 
 
-class _Digest(Protocol):
-    def update(self, data: bytes, /) -> None: ...
-    def hexdigest(self) -> str: ...
+BATCH_LINES = 500
+"""Lines that are read by themselves before they are handed on together."""
+
+
+class _Digest:
+    """The hash and the number of the bytes that were read."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def update(self, data: bytes) -> None:
+        self._hash.update(data)
+        self.size += len(data)
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
 
 
 class _Record(NamedTuple):
@@ -79,60 +96,116 @@ class _LineTooLong(Exception):
 
 @dataclass
 class RosterFile:
-    """An opened file. Iterating, once, gives lines and problems in order, remarks after a line.
+    """An opened file, to be read once: by line, or in batches, which is three times as fast.
 
-    The iteration raises FileRefused where it meets what spoils the whole file.
+    Iterating gives lines and problems in order, remarks after a line. Both ways raise FileRefused
+    where they meet what spoils the whole file.
     """
 
     encoding: str
     delimiter: str
     shape: Shape
+    first: list[str]
+    """The cells of the first line: the header, where there is one."""
     _digest: _Digest
-    _items: Iterator[Line | Problem | Remark]
+    _records: Iterator[_Record]
+    _feed: _Feed
 
     @property
     def headed(self) -> bool:
-        """Whether the columns were found by name."""
+        """Whether the first line names the columns."""
         return self.shape.headed
 
     @property
     def sha256(self) -> str:
-        """The hash of the whole file in hexadecimal, once the iteration is done."""
+        """The hash of the whole file in hexadecimal, once it is read to its end."""
         return self._digest.hexdigest()
 
+    @property
+    def bytes_read(self) -> int:
+        """How far the file is read."""
+        return self._digest.size
+
     def __iter__(self) -> Iterator[Line | Problem | Remark]:
-        return self._items
+        return _items(self._records, self.shape, self.encoding)
+
+    def batches(self) -> Iterator[Batch]:
+        """All lines: those of plain blocks together, the others as they were read by line."""
+        plain = PlainReader(self.shape, self.delimiter, self.encoding)
+        while True:
+            yield from self._by_line()
+            text = next(self._feed.texts, None)
+            while text is not None and (batch := plain.read(text, self._feed.number + 1)):
+                self._feed.number += text.count("\n")
+                yield batch
+                text = next(self._feed.texts, None)
+            if text is None:
+                return
+            self._feed.take(text)
+
+    def _by_line(self) -> Iterator[Batch]:
+        """Read line by line, until no record reaches beyond the block in hand."""
+        rows: list[Row] = []
+        notes: list[Bad] = []
+        count = 0
+        while not self._feed.at_an_end and (record := next(self._records, None)):
+            self._feed.held = False
+            _take_record(record, self.shape, self.encoding, rows, notes)
+            count += 1
+            if count == BATCH_LINES:
+                yield Batch(rows, notes, count)
+                rows, notes, count = [], [], 0
+        if count:
+            yield Batch(rows, notes, count)
 
 
-def open_file(stream: BinaryIO, *, encoding: str | None = None) -> RosterFile:
-    """Find out encoding, delimiter and header of a roster and return it, ready to be iterated.
+def open_file(
+    stream: BinaryIO,
+    *,
+    encoding: str | None = None,
+    mapping: Mapping[str, int] | None = None,
+    headed: bool | None = None,
+) -> RosterFile:
+    """Find out encoding, delimiter and header of a roster and return it, ready to be read.
 
     `stream` needs only `read`. Without `encoding` the file must be UTF-8, with or without a byte
     order mark; "cp1252" (or "windows-1252") reads it as that, unless the mark says otherwise.
-    Raises FileRefused for what is no roster at all: other encodings, no line, a wrong header.
+    `mapping` says where our columns stand, whatever they are called, and `headed` whether the
+    first line names them. Raises FileRefused for what
+    is no roster at all: other encodings, no line, a wrong header.
     """
-    digest = hashlib.sha256()
+    digest = _Digest()
     blocks = _blocks(stream, digest)
     start = next(blocks, b"")
     decided = _decide_encoding(start, encoding)
     texts = _decoded(chain([start.removeprefix(_UTF8_BOM)], blocks), decided)
     sample = next(texts)
     delimiter = find_delimiter(sample[:_SAMPLE])
-    records = _records(chain([sample], texts), delimiter)
+    feed = _Feed(texts)
+    feed.take(sample)
+    records = _records(feed, delimiter)
     first = next(records, None)
     if first is None:
         raise FileRefused(N_("The file is empty."))
     if len(first.cells) > COLUMN_LIMIT:
         raise FileRefused(f"The file has more than {COLUMN_LIMIT} columns.", first.number)
-    if first.fault or not is_header(first.cells):
-        shape, records = HEADERLESS, chain([first], records)
-    else:
-        shape = read_header(first.cells)
-    items = _items(records, shape, decided)
-    item = next(items, None)
-    if item is None:
+    shape = _shape(first, mapping, headed)
+    second = next(records, None) if shape.headed else first
+    if second is None:
         raise FileRefused(N_("The file has a header and no line below it."))
-    return RosterFile(decided, delimiter, shape, digest, chain([item], items))
+    records = chain([second], records)
+    feed.held = True  # The record in hand belongs to the block, even where the block is done.
+    return RosterFile(decided, delimiter, shape, first.cells, digest, records, feed)
+
+
+def _shape(first: _Record, mapping: Mapping[str, int] | None, headed: bool | None) -> Shape:
+    if mapping is not None:
+        if headed is None:
+            headed = not first.fault and not holds_address(first.cells)
+        return mapped(mapping, len(first.cells), headed=headed)
+    if first.fault or not is_header(first.cells):
+        return HEADERLESS
+    return read_header(first.cells)
 
 
 def _decide_encoding(start: bytes, asked: str | None) -> str:
@@ -140,9 +213,9 @@ def _decide_encoding(start: bytes, asked: str | None) -> str:
     if start.startswith(_UTF8_BOM):
         return "utf-8"
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise FileRefused(_SAVE_AGAIN, 1)
+        raise FileRefused(SAVE_AGAIN, 1)
     try:
-        return _ENCODINGS[(asked or "utf-8").strip().lower()]
+        return ENCODINGS[(asked or "utf-8").strip().lower()]
     except KeyError:
         raise FileRefused(f"A roster cannot be read as “{asked}”: utf-8 or cp1252.") from None
 
@@ -157,7 +230,7 @@ def _blocks(stream: BinaryIO, digest: _Digest) -> Iterator[bytes]:
     while chunk := stream.read(_CHUNK):
         digest.update(chunk)
         if b"\0" in chunk:
-            raise FileRefused(_SAVE_AGAIN)
+            raise FileRefused(SAVE_AGAIN)
         if skipping:
             ends = [place for place in (chunk.find(b"\n"), chunk.find(b"\r")) if place >= 0]
             if not ends:
@@ -207,7 +280,12 @@ class _Feed:
     """Hands physical lines to the csv module, and can take back those of the record in hand."""
 
     def __init__(self, texts: Iterator[str]) -> None:
-        self._lines = chain.from_iterable(io.StringIO(text) for text in texts)
+        self.texts = texts
+        """The blocks that are not begun."""
+        self.held = False
+        """Whether a record of the block in hand was read and is still to be taken."""
+        self._lines: Iterator[str] = iter(())
+        self._left = 0
         self._again: list[str] = []
         self._most = RECORD_LINES
         self._open_quotes = 0
@@ -218,8 +296,24 @@ class _Feed:
     def __iter__(self) -> _Feed:
         return self
 
+    @property
+    def at_an_end(self) -> bool:
+        """Whether the block in hand is done, and no line of it was taken back."""
+        return not (self._left or self._again or self.held)
+
+    def take(self, text: str) -> None:
+        """Go on with this block."""
+        self._lines = iter(io.StringIO(text))
+        self._left = text.count("\n") + (not text.endswith("\n") and text != "")
+
+    def _next_line(self) -> str:
+        while not self._left:
+            self.take(next(self.texts))
+        self._left -= 1
+        return next(self._lines)
+
     def __next__(self) -> str:
-        line = self._again.pop() if self._again else next(self._lines)
+        line = self._again.pop() if self._again else self._next_line()
         record = self.record
         record.append(line)
         self.number += 1
@@ -249,12 +343,11 @@ class _Feed:
         return first
 
 
-def _records(texts: Iterator[str], delimiter: str) -> Iterator[_Record]:
+def _records(feed: _Feed, delimiter: str) -> Iterator[_Record]:
     """Give the records that are not blank. One that is broken ends with its first line.
 
     So an open quote costs one line, and the people below it are read as if it were not there.
     """
-    feed = _Feed(texts)
     reader = csv.reader(feed, delimiter=delimiter, skipinitialspace=True, strict=True)
     while True:
         try:
@@ -295,3 +388,17 @@ def _items(
         if remarks:
             yield from remarks
             remarks.clear()
+
+
+def _take_record(
+    record: _Record, shape: Shape, encoding: str, rows: list[Row], notes: list[Bad]
+) -> None:
+    remarks: list[Remark] = []
+    number, cells, fault = record
+    item: Line | Problem
+    if fault:
+        item = Problem(number, "", fault, address_of(cells, shape))
+    else:
+        item = read_line(number, cells, shape, encoding, remarks)
+    add_item(item, cells, rows, notes)
+    notes += [Bad(remark, cells) for remark in remarks]

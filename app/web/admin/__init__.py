@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
 
 from app.core.desk import insight
@@ -22,11 +23,20 @@ AREAS = [
     ("admin.home", N_("Overview"), None),
     ("admin.roster", N_("Roster"), Permission.ROSTER_READ),
     ("admin.people", N_("People"), Permission.PEOPLE_READ),
+    ("admin.explain", N_("Can't get in?"), Permission.PEOPLE_READ),
+    ("admin.invitations", N_("Invitations"), Permission.PEOPLE_HELP),
     ("admin.programs", N_("Programs"), Permission.PROGRAMS_READ),
+    ("admin.conversations", N_("Conversations"), Permission.CONVERSATIONS_READ),
     ("admin.outbox", N_("Outbox"), Permission.OUTBOX_READ),
+    ("admin.jobs", N_("Jobs"), Permission.JOBS_READ),
+    ("admin.roles", N_("Roles"), Permission.ROLES_READ),
     ("admin.audit", N_("Audit log"), Permission.AUDIT_READ),
+    ("admin.insight", N_("Insight"), Permission.INSIGHT_READ),
 ]
 """Every area: its first page, its name, and what seeing it asks for."""
+
+FORMERLY = {"search_term": "q", "chatbot_code": "program", "user_id": "person"}
+"""What the legacy page looked for conversations by, and what the same is called here."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +66,18 @@ def menu() -> dict[str, Any]:
         for endpoint, label, permission in AREAS
         if permission is None or permission.value in held
     ]
-    return {"admin_areas": areas}
+    return {"admin_areas": areas, "can": held}
 
 
 @bp.get("", strict_slashes=False)
 def home() -> ResponseReturnValue:
     """What needs an admin, and how things stand."""
+    if FORMERLY.keys() & request.args.keys():
+        # The legacy page showed conversations here; these looked for them.
+        sought: dict[str, Any] = {
+            ours: request.args.get(theirs) or None for theirs, ours in FORMERLY.items()
+        }
+        return redirect(url_for("admin.conversations", **sought))
     found = insight.overview(db)
     applied_by = found.in_force.applied_by if found.in_force else None
     admin = db.get(User, applied_by) if applied_by else None
@@ -78,6 +94,14 @@ def _todo(found: insight.Overview) -> list[tuple[str, str, str]]:
         words = _("The list %(file)s was checked and waits.", file=found.waiting.file_name)
         address = url_for("admin.roster_preview", import_id=found.waiting.id)
         things.append((words, address, _("Look at it")))
+    open_yet = found.listed - found.registered
+    if open_yet and Permission.PEOPLE_HELP.value in identity.permissions():
+        words = ngettext(
+            "%(open)s of %(listed)s person on the list has not registered.",
+            "%(open)s of %(listed)s people on the list have not registered.",
+            found.listed, open=format_decimal(open_yet), listed=format_decimal(found.listed),
+        )  # fmt: skip
+        things.append((words, url_for("admin.invitations"), _("Send an invitation")))
     if found.failed_mails:
         things.append(
             (_("Some mails could not be delivered."), url_for("admin.outbox"), _("See why"))

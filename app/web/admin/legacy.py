@@ -44,72 +44,6 @@ class Later:
 
 LATER = [
     Later(
-        # Nobody changes programs here yet, so there is no permission to do it either.
-        Permission.PROGRAMS_READ,
-        N_(
-            "Programs are going to be made and changed on the page Programs. Today it lists them,"
-            " and whoever runs this service changes them in the database, where they are the rows"
-            " of chatbot_contents."
-        ),
-        "admin.programs",
-        """
-        POST /admin/upload
-        POST /admin/preview_upload
-        POST /admin/delete_chatbot
-        POST /admin/restore_chatbot
-        POST /admin/permanent_delete_chatbot
-        POST /admin/update_description
-        POST /admin/update_category
-        POST /admin/update_chatbot_content
-        GET /admin/get_chatbot_content/<code>
-        POST /admin/update_lo_root_ids
-        POST /update_intro_message
-        POST /update_quota
-        POST /get_chatbot_content
-        POST /update_chatbot_content
-        """,
-    ),
-    Later(
-        Permission.AUDIT_READ,
-        N_(
-            "Conversations are going to be searched, exported and deleted on a page of their own."
-            " Today whoever runs this service finds them in the database, as the rows of"
-            " chat_history."
-        ),
-        "admin.home",
-        """
-        GET /admin/export_data
-        POST /admin/search_conversations
-        POST /admin/delete_conversations
-        """,
-    ),
-    Later(
-        Permission.PEOPLE_READ,
-        N_("People are going to be exported from the page People. Today it lists and finds them."),
-        "admin.people",
-        """
-        GET /export
-        GET /export_users
-        GET /admin/get_users
-        """,
-    ),
-    Later(
-        Permission.PEOPLE_WRITE,
-        N_(
-            "Accounts are going to be changed and deleted from the page People. Today somebody is"
-            " kept out by a list that does not name them: upload it on the page Roster."
-        ),
-        "admin.people",
-        """
-        GET /delete_registration
-        POST /delete_registration
-        POST /admin/edit_user
-        POST /admin/delete_user/<user_id>
-        POST /admin/delete_selected_users
-        POST /admin/delete_all_users
-        """,
-    ),
-    Later(
         Permission.PEOPLE_WRITE,
         N_(
             "Accounts are not made from a file any more: upload the file on the page Roster, and"
@@ -128,20 +62,6 @@ LATER = [
         """
         GET /admin/check_duplicates
         POST /admin/remove_duplicates
-        """,
-    ),
-    Later(
-        Permission.PEOPLE_READ,
-        N_(
-            "“Why can't this person get in?” is going to be a page of its own. Today the page"
-            " People says beside each name whether they may enter, and the audit log why they"
-            " were refused."
-        ),
-        "admin.people",
-        """
-        GET /debug_quota/<code>
-        GET /debug_user/<user_id>
-        GET /debug_access_control
         """,
     ),
 ]

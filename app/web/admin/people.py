@@ -1,24 +1,30 @@
-"""The people who have an account: a plain list, and a page to add one."""
+"""The people who have an account: search, filters, order, a file of them, and one more by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from flask import flash, jsonify, redirect, render_template, request, url_for
+from flask import Response, flash, jsonify, redirect, render_template, request, url_for
+from flask import stream_with_context as in_request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
+from sqlalchemy import select
 from werkzeug.exceptions import BadRequest
 from wtforms import StringField
 
 from app.addresses import BadAddress
+from app.core.desk.people import exporting
 from app.core.entry import adding
 from app.core.errors import N_, AddressTaken
-from app.core.people import roles, users
+from app.core.people import directory, roles
+from app.core.people.directory import Page
 from app.core.people.names import NoName, OddId
+from app.core.people.orders import Order, Place
 from app.core.people.roles import Permission
+from app.core.people.wanted import Wanted
 from app.core.roster.columns import split_ids
 from app.edge import identity
 from app.edge.db import commit, db
@@ -26,7 +32,7 @@ from app.edge.fields import NO_ADDRESS, email_field, last_name_field
 from app.edge.guards import permitted, row_id
 from app.edge.ours import terms
 from app.edge.words import say
-from app.models.people import User
+from app.models.people import Role, User
 from app.web.admin import bp
 
 PAGE = 50
@@ -36,26 +42,112 @@ STATES = {
     "off_list": (N_("Off the list"), "warn"),
     "suspended": (N_("Suspended"), "bad"),
 }
+FILTERS = [
+    ("status", N_("Status"), [("active", N_("Active")), ("suspended", N_("Suspended"))]),
+    ("password", N_("Password"), [("yes", N_("Set")), ("no", N_("Not set yet"))]),
+    (
+        "roster",
+        N_("Roster"),
+        [
+            ("listed", N_("On the list")),
+            ("off", N_("Was on the list")),
+            ("never", N_("Never on a list")),
+        ],
+    ),
+    (
+        "seen",
+        N_("Last seen"),
+        [
+            ("30", N_("In the last 30 days")),
+            ("not90", N_("Over 90 days ago")),
+            ("never", N_("Never")),
+        ],
+    ),
+    (
+        "expiry",
+        N_("Expiry"),
+        [("soon", N_("Within 30 days")), ("expired", N_("Has expired"))],
+    ),
+]
+"""The filters of few choices: name, label, and what each choice is called."""
+
+SORTS = [
+    ("name", N_("Name")),
+    ("email", N_("Email")),
+    ("added", N_("Added")),
+    ("seen", N_("Last seen")),
+    ("expiry", N_("Expires")),
+]
 
 
 @bp.get("/people")
 @permitted(Permission.PEOPLE_READ)
 def people() -> ResponseReturnValue:
-    """List people, newest first, or those with some words in name or address."""
-    q = request.args.get("q", "")[:200]
-    before = row_id("before")
-    found = users.latest(db, search=q, before=before, limit=PAGE + 1)
-    shown = found[:PAGE]
-    more = len(found) > PAGE
+    """List people: those who are wanted, in an order, a page at a time."""
+    wanted = Wanted.read(request.args)
+    order = Order.read(request.args.get("sort", ""), request.args.get("dir", ""))
+    page = directory.find(db, wanted, order, _place(), limit=PAGE)
+    if not page.rows and _place() is not None:
+        page = directory.find(db, wanted, order, limit=PAGE)
     return render_template(
         "admin/people.html",
-        q=q,
-        count=users.count(db),
-        people=shown,
-        roles=roles.names_of(db, [row.user.id for row in shown]),
+        wanted=wanted,
+        asked=order,
+        page=page,
+        roles=roles.names_of(db, [row.user.id for row in page.rows]),
+        role_names=list(db.scalars(select(Role.name).order_by(Role.name))),
         states=STATES,
-        next_url=url_for("admin.people", q=q or None, before=shown[-1].user.id) if more else None,
+        filters=FILTERS,
+        sorts=SORTS,
+        to=_to(wanted, order),
+        urls=_turns(page, wanted, order),
     )
+
+
+@bp.get("/people/export")
+@permitted(Permission.PEOPLE_READ)
+def people_export() -> ResponseReturnValue:
+    """Those who are wanted, as a CSV file."""
+    return file_of(Wanted.read(request.args), "people.csv")
+
+
+def file_of(wanted: Wanted, name: str) -> Response:
+    """The people who are wanted as a file, which is written while it is sent."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    text = exporting.write_people(db, wanted)
+    return Response(in_request(text), mimetype="text/csv", headers=headers)
+
+
+def _place() -> Place | None:
+    if request.args.get("last"):
+        return Place(None, backwards=True)
+    if (before := row_id("before")) is not None:
+        return Place(before, backwards=True)
+    after = row_id("after")
+    return None if after is None else Place(after)
+
+
+def _to(wanted: Wanted, order: Order) -> Any:
+    """What makes the address of this list with some of it changed."""
+    facts: dict[str, Any] = dict(wanted.facts())
+    if order != Order():
+        facts |= {"sort": order.sort, "dir": "down" if order.down else "up"}
+
+    def to(**changes: Any) -> str:
+        return url_for("admin.people", **{**facts, **changes})
+
+    return to
+
+
+def _turns(page: Page, wanted: Wanted, order: Order) -> dict[str, str | None]:
+    """The addresses of the first, previous, next and last page, where there are such."""
+    to, rows = _to(wanted, order), page.rows
+    return {
+        "first": to() if page.has_previous else None,
+        "previous": to(before=rows[0].user.id) if page.has_previous else None,
+        "next": to(after=rows[-1].user.id) if page.has_next else None,
+        "last": to(last=1) if page.has_next else None,
+    }
 
 
 class PersonForm(FlaskForm):

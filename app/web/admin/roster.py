@@ -1,121 +1,117 @@
-"""The roster: upload, preview, apply or put aside."""
+"""The roster: the list in force, a place to upload another, and what was uploaded before."""
 
 from __future__ import annotations
 
-from typing import Any
+import io
+from collections.abc import Iterator
+from typing import BinaryIO
 
-from flask import flash, redirect, render_template, url_for
+from flask import Response, redirect, render_template, url_for
+from flask import stream_with_context as in_request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from flask_wtf.file import FileField, FileRequired
-from sqlalchemy import select
-from wtforms import BooleanField
+from flask_wtf.file import FileField
+from wtforms import StringField, TextAreaField
 
 from app.core import audit
 from app.core.audit import Event
-from app.core.errors import N_, ListRefused, ProblemsLeft, Refusal
+from app.core.errors import N_, ListRefused, Refusal
 from app.core.people.roles import Permission
-from app.core.roster import imports
+from app.core.roster import exports, imports
+from app.core.roster.columns import COLUMNS
 from app.core.roster.files import FileRefused
 from app.edge import identity
 from app.edge.db import commit, db
-from app.edge.guards import permitted
+from app.edge.guards import permitted, row_id
 from app.edge.ours import ours
 from app.edge.words import say
-from app.models.people import User
-from app.models.rosters import Change, ImportState, RosterImport
+from app.models.rosters import Mode
 from app.web.admin import bp
+from app.web.admin.roster_parts import AT_WORK, STATES, WAITING, may_write, names_of
 
-SHOWN = 100
-"""People, or problem lines, of each kind that the preview shows."""
+PAGE = 20
+"""Imports on one page of the history."""
 
-STATES = {
-    ImportState.APPLIED.value: (N_("Applied"), "good"),
-    ImportState.CHECKED.value: (N_("Waiting"), "warn"),
-    ImportState.DISCARDED.value: (N_("Put aside"), "calm"),
+EXAMPLE = "P00001,Lovelace,ada.lovelace@agency.example,Active,Coaching 1,2026-09-01,CLASS-1"
+"""The line of the template, which says by its look what each column is for."""
+
+MODES = {
+    Mode.REPLACE.value: N_("Replace the list: whoever is not in this file goes"),
+    Mode.ADD.value: N_("Add and change only: nobody goes"),
 }
-GROUPS = [
-    (Change.ADDED, N_("New people")),
-    (Change.REMOVED, N_("People who go")),
-    (Change.CHANGED, N_("People who change")),
-]
+"""What a file may do to the list in force."""
 
 
 class UploadForm(FlaskForm):
-    """A roster file, and whether it may be read as Windows-1252."""
+    """A list as a file or as pasted text, and what it does to the list in force."""
 
-    file = FileField(_l("Roster file"), [FileRequired(_l("Choose a file"))])
-    cp1252 = BooleanField(_l("The file is in Windows-1252, not UTF-8"))
-
-
-class ApplyForm(FlaskForm):
-    """That the problem lines are left out."""
-
-    leave_out = BooleanField(_l("Leave out the problem lines"))
+    file = FileField(_l("Roster file"))
+    pasted = TextAreaField(_l("The list as text"))
+    mode = StringField(_l("What it does to the list in force"), default=Mode.REPLACE.value)
 
 
 @bp.get("/roster")
 @permitted(Permission.ROSTER_READ)
 def roster() -> ResponseReturnValue:
     """The list in force, a place to upload another, and what was uploaded before."""
-    return _show(UploadForm())
+    return _show(UploadForm(formdata=None))
 
 
 @bp.post("/roster")
 @permitted(Permission.ROSTER_WRITE)
 def roster_upload() -> ResponseReturnValue:
-    """Check a file and show what it would change; nothing changes yet."""
+    """Take a list in and lead to what its columns mean; nothing changes yet."""
     form = UploadForm()
-    if not form.validate_on_submit():
+    sent = _sent(form)
+    if sent is None:
+        form.file.errors = [_("Choose a file, or paste the list as text.")]
         return _show(form), 422
-    file = form.file.data
+    stream, name = sent
     try:
-        checked = imports.check(
+        taken = imports.receive(
             db,
-            file.stream,
-            file_name=file.filename or "",
-            encoding="cp1252" if form.cp1252.data else None,
+            stream,
+            file_name=name,
+            mode=form.mode.data if form.mode.data in MODES else Mode.REPLACE.value,
+            encoding=None,
             by=identity.user().id,
             origin=identity.origin(),
         )
     except (FileRefused, ListRefused) as refusal:
         return _refused(form, refusal)
     commit()
-    return redirect(url_for("admin.roster_preview", import_id=checked.id), 303)
+    return redirect(url_for("admin.roster_columns", import_id=taken.id), 303)
 
 
-@bp.get("/roster/<int:import_id>")
+@bp.get("/roster/template")
 @permitted(Permission.ROSTER_READ)
-def roster_preview(import_id: int) -> ResponseReturnValue:
-    """What an import would change, or did."""
-    return _preview(imports.get(db, import_id), ApplyForm())
+def roster_template() -> ResponseReturnValue:
+    """A file with the seven columns and one line, to be filled in."""
+    return csv_answer(iter([f"\ufeff{','.join(COLUMNS)}\r\n{EXAMPLE}\r\n"]), "roster-template.csv")
 
 
-@bp.post("/roster/<int:import_id>/apply")
-@permitted(Permission.ROSTER_WRITE)
-def roster_apply(import_id: int) -> ResponseReturnValue:
-    """Make a checked import the list in force."""
-    form = ApplyForm()
-    found = imports.get(db, import_id)
-    if found.problems and not form.leave_out.data:
-        form.leave_out.errors = [say(ProblemsLeft())]
-        return _preview(found, form), 422
-    imports.apply(db, import_id, by=identity.user().id, origin=identity.origin())
-    commit()
-    flash(_("The new list is in force."), "success")
-    return redirect(url_for("admin.roster_preview", import_id=import_id), 303)
+@bp.get("/roster/download")
+@permitted(Permission.ROSTER_READ)
+def roster_download() -> ResponseReturnValue:
+    """The list in force as a file that can be changed and uploaded again."""
+    return csv_answer(exports.write_list(db), "roster.csv")
 
 
-@bp.post("/roster/<int:import_id>/discard")
-@permitted(Permission.ROSTER_WRITE)
-def roster_discard(import_id: int) -> ResponseReturnValue:
-    """Put a checked import aside."""
-    imports.discard(db, import_id, by=identity.user().id, origin=identity.origin())
-    commit()
-    flash(_("Put aside. The list in force stays as it was."), "info")
-    return redirect(url_for("admin.roster"), 303)
+def csv_answer(pieces: Iterator[str], name: str) -> Response:
+    """A CSV file to be saved, sent piece by piece as it is read from the database."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(in_request(pieces), mimetype="text/csv", headers=headers)
+
+
+def _sent(form: UploadForm) -> tuple[BinaryIO, str] | None:
+    """What was sent, and its name: the file if there is one, or else the text."""
+    file = form.file.data
+    if file:
+        return file.stream, file.filename
+    text = (form.pasted.data or "").strip()
+    return (io.BytesIO(text.encode("utf-8", "replace")), _("Pasted text")) if text else None
 
 
 def _refused(form: UploadForm, refusal: Refusal) -> ResponseReturnValue:
@@ -129,52 +125,32 @@ def _refused(form: UploadForm, refusal: Refusal) -> ResponseReturnValue:
         reason=refusal.message,
     )
     commit()
-    form.file.errors = [say(refusal)]
+    field = form.file if form.file.data else form.pasted
+    field.errors = [say(refusal)]
     return _show(form), refusal.status
 
 
 def _show(form: UploadForm) -> str:
-    history = imports.history(db)
+    before = row_id("before")
+    found = imports.history(db, before=before, limit=PAGE + 1)
+    history, more = found[:PAGE], len(found) > PAGE
     in_force = imports.in_force(db)
+    listed = imports.get(db, in_force) if in_force else None
     people, lines = imports.count_in_force(db)
+    waiting = [each for each in history if each.state in WAITING | AT_WORK]
     return render_template(
         "admin/roster.html",
         form=form,
-        in_force=imports.get(db, in_force) if in_force else None,
+        in_force=listed,
         people=people,
         lines=lines,
         history=history,
-        names=_names(history),
+        waiting=waiting[0] if waiting and before is None else None,
+        names=names_of([*history, *([listed] if listed else [])]),
         states=STATES,
+        modes=MODES,
         limit=f"{ours().settings.UPLOAD_LIMIT} MB",
+        may_write=may_write(),
+        before=before,
+        next_url=url_for("admin.roster", before=history[-1].id) if more else None,
     )
-
-
-def _preview(found: RosterImport, form: ApplyForm) -> str:
-    groups = [
-        {
-            "change": change,
-            "title": title,
-            "count": getattr(found, change.value),
-            "people": imports.changes_of(db, found.id, change, limit=SHOWN),
-        }
-        for change, title in GROUPS
-    ]
-    return render_template(
-        "admin/roster_preview.html",
-        form=form,
-        preview=found,
-        state=STATES[found.state],
-        is_open=found.state == ImportState.CHECKED.value,
-        changes_nothing=not (found.added or found.removed or found.changed),
-        groups=groups,
-        problems=imports.problems_of(db, found.id, limit=SHOWN),
-        remarks=imports.problems_of(db, found.id, remarks=True, limit=SHOWN),
-        shown=SHOWN,
-    )
-
-
-def _names(history: list[RosterImport]) -> dict[Any, str]:
-    """The addresses of the admins who uploaded, by id, in one query."""
-    ids = {each.created_by for each in history} | {each.applied_by for each in history}
-    return dict(db.execute(select(User.id, User.email).where(User.id.in_(ids - {None}))).all())

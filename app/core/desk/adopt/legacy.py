@@ -30,6 +30,7 @@ from app.addresses import BadAddress, canonical
 from app.core.desk.adopt.cells import moment, text_of
 from app.core.desk.adopt.person import Person
 from app.core.learning.programs import names_of
+from app.database import OF_SEARCH
 from app.models.people import Source
 
 LEFTOVER_COLUMNS = {
@@ -81,6 +82,7 @@ class Legacy:
         self.columns: dict[str, list[str]] = {
             name: [each["name"] for each in inspector.get_columns(name)]
             for name in sorted(inspector.get_table_names())
+            if not name.startswith(OF_SEARCH)
         }
 
     def has(self, name: str, *columns: str) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Inspector
 from app.core.desk.adopt.cells import moment
 from app.core.desk.adopt.edits import Key
 from app.core.desk.adopt.legacy import CHATS, MOMENTS, col
-from app.database import Base
+from app.database import OF_SEARCH, Base
 from app.models.people import User
 
 KEPT = {
@@ -68,7 +68,7 @@ def take(connection: Connection, like: dict[str, Print] | None = None) -> dict[s
 
 
 def _is_foreign(name: str) -> bool:
-    return name not in Base.metadata.tables and name != "alembic_version"
+    return not name.startswith(OF_SEARCH) and name not in (*Base.metadata.tables, "alembic_version")
 
 
 def _take_table(

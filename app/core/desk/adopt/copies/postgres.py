@@ -28,6 +28,9 @@ from app.core.desk.adopt.legacy import LEFTOVER_TABLES
 from app.core.desk.adopt.listing import TABLE
 from app.database import LOCK_TIMEOUT, Base
 
+QUOTED = re.compile(r"""('(?:[^']|'')*'|"(?:[^"]|"")*")""")
+"""What stands in quotes in a statement."""
+
 FIRST = "-- Rollcall backup 1, restorable by: psql --set ON_ERROR_STOP=1 --file"
 LAST = "-- complete"
 
@@ -154,6 +157,11 @@ def _read(connection: Connection, file: IO[bytes]) -> None:
 
 
 def _statement(file: IO[bytes], statement: str) -> None:
+    # The catalogue breaks long expressions into lines; within quotes a break is a part of a name
+    # or a text.
+    parts = QUOTED.split(statement)
+    parts[::2] = [each.replace("\n", " ") for each in parts[::2]]
+    statement = "".join(parts)
     if "\n" in statement:
         raise BadBackup(f"A definition in the database has a line break in it: {statement[:80]}")
     _line(file, statement)

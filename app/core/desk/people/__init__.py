@@ -1,0 +1,1 @@
+"""What admins do with people's accounts, one at a time and many at once."""

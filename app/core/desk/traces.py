@@ -1,0 +1,194 @@
+"""The evidence that is behind one person: tries and their reason, mails, and the programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.core.audit import Event
+from app.core.desk.case import Case
+from app.core.desk.finding import About, Finding, Mend, Said, Tone, found
+from app.core.errors import N_
+from app.core.learning import programs
+from app.models.people import RoleGrant
+from app.models.programs import Program
+from app.models.records import AuditEntry, MessageState, OutgoingMessage
+
+SHOWN = 5
+"""Tries and mails of one person that are told, the newest."""
+
+LOOKED_AT = 5000
+"""Events, the newest, among which tries are sought that name no account but an address."""
+
+OF_ONE = 200
+"""Events of one account, the newest, among which its tries are sought."""
+
+MOST_PROGRAMS = 200
+
+WHY = {
+    "expired": N_("the account has expired"),
+    "not_both": N_("the code or the password could not be taken"),
+    "not_six_digits": N_("what was typed is no code"),
+    "off_list": N_("off the list"),
+    "ran_out": N_("the code had run out"),
+    "suspended": N_("the account is suspended"),
+    "too_many_passwords": N_("too many tries"),
+    "too_many_tries": N_("too many tries"),
+    "wrong": N_("the password was wrong, or there is none"),
+    "wrong_code": N_("the code was wrong"),
+}
+METHODS = {
+    "confirm": N_("by their password, asked again"),
+    "first_admin": N_("as the first admin"),
+    "password": N_("by password"),
+    "registration": N_("by registering"),
+    "reset": N_("by the mail for a new password"),
+    "setup": N_("by the mail to set a password"),
+}
+MAILS = {
+    "have_account": N_("mail “You have an account”"),
+    "invitation": N_("invitation"),
+    "name_differs": N_("mail “The name differs”"),
+    "new_device": N_("note of a new device"),
+    "no_account": N_("mail “There is no account”"),
+    "not_listed": N_("mail “Not on the list”"),
+    "off_list": N_("mail “Taken off the list”"),
+    "password_changed": N_("note of a changed password"),
+    "paused": N_("note of a pause"),
+    "registration_code": N_("registration code"),
+    "reset": N_("mail for a new password"),
+    "setup": N_("mail to set a password"),
+    "shut_out": N_("mail “You may not come in”"),
+    "spelling": N_("mail “Type it as it was”"),
+    "welcome": N_("welcome mail"),
+}
+"""What each kind of mail is called in a sentence."""
+
+DELIVERY = {
+    MessageState.FAILED.value: (
+        Tone.BAD,
+        N_("The %(mail)s of %(at)s could not be delivered: %(error)s."),
+    ),
+    MessageState.HELD.value: (
+        Tone.WARN,
+        N_("The %(mail)s of %(at)s was held back, because there were too many."),
+    ),
+    MessageState.QUEUED.value: (Tone.WARN, N_("The %(mail)s of %(at)s waits to leave.")),
+    MessageState.SENDING.value: (Tone.WARN, N_("The %(mail)s of %(at)s is being sent.")),
+    MessageState.SENT.value: (Tone.GOOD, N_("The mail server took the %(mail)s of %(at)s.")),
+    MessageState.SHOWN.value: (Tone.GOOD, N_("The %(mail)s of %(at)s is in the mailbox here.")),
+}
+TRIED = N_("The %(mail)s of %(at)s waits to be tried again: %(error)s.")
+
+
+def left_behind(db: Session, case: Case) -> Iterator[Finding]:
+    """What this person tried, was sent and can open, in this order."""
+    yield from _tries(db, case)
+    yield from _mails(db, case)
+    if case.lines or case.user is not None:
+        yield from _programs(db, case)
+
+
+def _tries(db: Session, case: Case) -> Iterator[Finding]:
+    kinds = [Event.SIGN_IN_ADMITTED.value, Event.SIGN_IN_REFUSED.value]
+    latest = select(AuditEntry.id).order_by(AuditEntry.id.desc()).limit(LOOKED_AT).subquery()
+    seen = AuditEntry.id.in_(select(latest.c.id))
+    by_address = seen & (AuditEntry.details["address"].as_string() == case.address)
+    ids = set(_ids(db, by_address & AuditEntry.event.in_(kinds)))
+    if case.user is not None:
+        mine = (
+            select(AuditEntry.id, AuditEntry.event)
+            .where(AuditEntry.user_id == case.user.id)
+            .order_by(AuditEntry.id.desc())
+            .limit(OF_ONE)
+        )
+        ids |= {entry_id for entry_id, event in db.execute(mine) if event in kinds}
+    newest = sorted(ids, reverse=True)[:SHOWN]
+    entries = select(AuditEntry).where(AuditEntry.id.in_(newest)).order_by(AuditEntry.id.desc())
+    nothing = True
+    for entry in db.scalars(entries):
+        nothing = False
+        yield _try(entry)
+    if nothing:
+        yield found(About.TRIES, Tone.CALM, N_("No try to sign in is on record lately."))
+
+
+def _ids(db: Session, condition: Any) -> Iterator[int]:
+    found_ids = select(AuditEntry.id).where(condition).order_by(AuditEntry.id.desc())
+    yield from db.scalars(found_ids.limit(SHOWN))
+
+
+def _try(entry: AuditEntry) -> Finding:
+    details: Mapping[str, Any] = entry.details or {}
+    method = str(details.get("method", ""))
+    values: dict[str, Any] = {"at": entry.at, "method": _said(METHODS, method)}
+    if entry.event == Event.SIGN_IN_ADMITTED.value:
+        return found(About.TRIES, Tone.GOOD, N_("%(at)s: came in, %(method)s."), **values)
+    why = str(details.get("why") or details.get("refusal") or "")
+    values["why"] = _said(WHY, why)
+    return found(About.TRIES, Tone.WARN, N_("%(at)s: refused, %(method)s: %(why)s."), **values)
+
+
+def _said(known: Mapping[str, str], name: str) -> Said | str:
+    return Said(known[name]) if name in known else name.replace("_", " ")
+
+
+def _mails(db: Session, case: Case) -> Iterator[Finding]:
+    recipients = {case.address} | ({case.user.mailbox} if case.user else set())
+    query = (
+        select(OutgoingMessage)
+        .where(OutgoingMessage.recipient.in_(recipients))
+        .order_by(OutgoingMessage.created_at.desc(), OutgoingMessage.id.desc())
+        .limit(SHOWN)
+    )
+    messages = list(db.scalars(query))
+    for number, message in enumerate(messages):
+        tone, words = DELIVERY[message.state]
+        if message.state == MessageState.QUEUED.value and message.last_error:
+            words = TRIED
+        if number and tone is Tone.BAD:
+            tone = Tone.CALM  # What failed before a later one arrived keeps nobody out.
+        mends = (Mend.CORRECT_ADDRESS, Mend.SEND_MAIL) if tone is Tone.BAD else ()
+        values = {
+            "mail": _said(MAILS, message.kind),
+            "at": message.created_at,
+            "error": message.last_error or "",
+        }
+        yield found(About.MAILS, tone, words, *mends, **values)
+    if not messages:
+        yield found(About.MAILS, Tone.CALM, N_("No mail was written to this address."))
+
+
+def _programs(db: Session, case: Case) -> Iterator[Finding]:
+    active = (
+        select(Program)
+        .where(Program.is_active.is_(True))
+        .order_by(func.lower(Program.name), Program.id)
+        .limit(MOST_PROGRAMS)
+    )
+    has_role = case.user is not None and db.scalar(
+        select(RoleGrant.user_id).where(RoleGrant.user_id == case.user.id).limit(1)
+    )
+    all_active = list(db.scalars(active))
+    for program in all_active:
+        asked = {each.lo_root_id for each in program.lo_root_ids}
+        common = sorted(asked & case.ids)
+        values: dict[str, Any] = {"program": program.name, "ids": common or sorted(asked)}
+        if programs.INTERNAL in asked:
+            if has_role:
+                words = N_("%(program)s is open: it is for people with a role.")
+                yield found(About.PROGRAMS, Tone.GOOD, words, **values)
+        elif not asked:
+            words = N_("%(program)s is open: it asks for no LO Root ID.")
+            yield found(About.PROGRAMS, Tone.GOOD, words, **values)
+        elif common:
+            words = N_("%(program)s is open, by %(ids)s.")
+            yield found(About.PROGRAMS, Tone.GOOD, words, **values)
+        else:
+            words = N_("%(program)s is closed: it asks for %(ids)s.")
+            yield found(About.PROGRAMS, Tone.CALM, words, **values)
+    if not all_active:
+        yield found(About.PROGRAMS, Tone.WARN, N_("There are no programs."))

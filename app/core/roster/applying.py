@@ -1,0 +1,230 @@
+"""Makes a checked import the list in force: one transaction, whole or not at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Select,
+    Table,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from app.core import audit, backlog, clock, outbox
+from app.core.audit import NOWHERE, Event, Origin
+from app.core.errors import ListChanged
+from app.core.outbox import Kind
+from app.core.people import users
+from app.core.roster import entitlements, ledger, staging
+from app.core.roster.plain import LINE, ROW_COLUMNS, TAB
+from app.core.roster.undisturbed import undisturbed
+from app.models.people import User
+from app.models.records import Job
+from app.models.rosters import (
+    Change,
+    FormerLine,
+    ImportState,
+    ListInForce,
+    Mode,
+    RosterChange,
+    RosterImport,
+    RosterLine,
+    StagedLine,
+    StagedPart,
+)
+
+KEPT = 3
+"""Applied imports of which the lines that they took out are kept."""
+
+LONGEST = timedelta(hours=1)
+"""How long the transaction of an apply may take before another worker tries."""
+
+PARTS = 2
+"""Parts of new lines that are written at once."""
+
+_QUIET = {"synchronize_session": False}
+
+
+def apply(
+    db: Session,
+    import_id: int,
+    *,
+    by: int | None,
+    origin: Origin,
+    former: Collection[ImportState] = ledger.WAITING,
+) -> RosterImport:
+    """Make a checked import the list in force, without its problem lines. The caller commits.
+
+    Raises `NotFound`, `ImportSettled`, or `ListChanged` where another import was applied since
+    the check.
+    """
+    began = time.monotonic()
+    found = ledger.get(db, import_id)
+    _claim(db, found, by, former)
+    touched = select(RosterChange.address).where(RosterChange.import_id == found.id)
+    with undisturbed():
+        gone, came = _replace_lines(db, found, touched)
+    ledger.drop_files(db, found.id)
+    entitlements.follow_list(db, _whose(db, found, touched))
+    _tell_removed(db, found)
+    _settle(db, found, gone, came)
+    audit.record(
+        db,
+        Event.ROSTER_APPLIED,
+        origin,
+        actor_id=by,
+        import_id=found.id,
+        added=found.added,
+        removed=found.removed,
+        changed=found.changed,
+        undoes=found.undoes,
+    )
+    found.seconds = round(time.monotonic() - began, 2)
+    return found
+
+
+def apply_in_background(db: Session, job: Job) -> dict[str, int]:
+    """Apply the import of a job; the caller commits with the job's end, so that both hold or
+    neither. A refusal makes the import `failed`, and is raised again.
+    """
+    found = ledger.get(db, job.facts["import_id"])
+    if found.state != ImportState.APPLYING.value:
+        return {}
+    by = job.created_by if found.asked_at is None else found.asked_by
+    try:
+        backlog.report(db, job, note="applying", quiet_for=LONGEST)
+        apply(db, found.id, by=by, origin=NOWHERE, former=[ImportState.APPLYING])
+    except Exception as error:
+        ledger.leave(db, found.id, ImportState.APPLYING, ImportState.CHECKED, error)
+        raise
+    return {"added": found.added, "removed": found.removed, "changed": found.changed}
+
+
+def discard(db: Session, import_id: int, *, by: int | None, origin: Origin) -> None:
+    """Put an import aside that is not at work or settled; the list stays. The caller commits."""
+    found = ledger.get(db, import_id)
+    open_states = (*ledger.WAITING, ImportState.UPLOADED, ImportState.FAILED)
+    ledger.move(db, found, open_states, ImportState.DISCARDED)
+    ledger.drop_files(db, found.id)
+    audit.record(db, Event.ROSTER_DISCARDED, origin, actor_id=by, import_id=found.id)
+
+
+def _claim(
+    db: Session, found: RosterImport, by: int | None, former: Collection[ImportState]
+) -> None:
+    ledger.move(db, found, former, ImportState.APPLIED)
+    # Moving the one row of the list in force is what makes a second import wait, and lose.
+    claimed = db.execute(
+        update(ListInForce)
+        .where(ListInForce.import_id.is_not_distinct_from(found.compared_with))
+        .values(import_id=found.id)
+    )
+    if cast(CursorResult[Any], claimed).rowcount != 1:
+        raise ListChanged
+    found.applied_at = clock.now()
+    found.applied_by = by
+
+
+def _replace_lines(db: Session, found: RosterImport, touched: Select[str]) -> tuple[int, int]:
+    """Move the lines of who changes out, and the new ones in; how many lines went and came."""
+    theirs = RosterLine.address.in_(touched)
+    adds = found.mode == Mode.ADD.value
+    if found.compared_with is not None:
+        _take_out(db, found, theirs, keep=adds)
+    staged = [getattr(StagedLine, name) for name in ROW_COLUMNS]
+    fresh = select(*staged, StagedLine.import_id).where(StagedLine.import_id == found.id)
+    db.execute(insert(RosterLine).from_select([*ROW_COLUMNS, "import_id"], fresh))
+    came = select(func.count(func.distinct(StagedLine.line)))
+    came = came.where(StagedLine.import_id == found.id)
+    went = select(FormerLine.brought_by, FormerLine.line).where(FormerLine.import_id == found.id)
+    gone = select(func.count()).select_from(went.distinct().subquery())
+    count = _add_new(db, found.id) + (db.scalar(came) or 0)
+    return 0 if adds else db.scalar(gone) or 0, count
+
+
+def _take_out(db: Session, found: RosterImport, theirs: ColumnElement[bool], *, keep: bool) -> None:
+    """Copy lines to where an undo finds them; out of the list they go, but for `keep`."""
+    columns = [getattr(RosterLine, name) for name in ROW_COLUMNS]
+    db.execute(
+        insert(FormerLine).from_select(
+            [*ROW_COLUMNS, "import_id", "brought_by"],
+            select(*columns, literal(found.id), RosterLine.import_id).where(theirs),
+        )
+    )
+    if not keep:
+        db.execute(delete(RosterLine).where(theirs), execution_options=_QUIET)
+
+
+def _add_new(db: Session, import_id: int) -> int:
+    """Write the lines of people who are new to the list; how many lines they are."""
+    parts = (
+        select(StagedPart.data)
+        .where(StagedPart.import_id == import_id)
+        .order_by(StagedPart.part)
+        .execution_options(yield_per=PARTS)
+    )
+    table = cast(Table, RosterLine.__table__)
+    count = 0
+    for found in db.scalars(parts).partitions():
+        text = b"".join(found).decode()
+        count += len({line.split(TAB, LINE + 1)[LINE] for line in text.split("\n")[:-1]})
+        staging.put_text(db, table, import_id, ROW_COLUMNS, text)
+    return count
+
+
+def _whose(db: Session, found: RosterImport, touched: Select[str]) -> ColumnElement[bool]:
+    """The accounts of who changes, asked from the shorter side."""
+    ours = RosterChange.import_id == found.id
+    changing = db.scalar(select(func.count()).select_from(RosterChange).where(ours)) or 0
+    accounts = db.scalar(select(func.count()).select_from(User)) or 0
+    if accounts < changing:
+        return exists().where(ours, RosterChange.address == User.address)
+    return User.address.in_(touched)
+
+
+def _settle(db: Session, found: RosterImport, gone: int, came: int) -> None:
+    """Count the list once, close the import that was taken back, and forget what is too old."""
+    former = ledger.get(db, found.compared_with) if found.compared_with else None
+    found.people_after = found.people_before + found.added - found.removed
+    if former is None or former.lines_after is None:
+        found.lines_after = came if former is None else ledger.count_lines(db)[1]
+    else:
+        found.lines_after = former.lines_after - gone + came
+    if found.undoes is not None:
+        ledger.move(db, ledger.get(db, found.undoes), [ImportState.APPLIED], ImportState.UNDONE)
+    oldest = (
+        select(RosterImport.id)
+        .where(RosterImport.applied_at.is_not(None))
+        .order_by(RosterImport.applied_at.desc(), RosterImport.id.desc())
+        .limit(KEPT)
+    )
+    kept = list(db.scalars(oldest))
+    db.execute(
+        delete(FormerLine).where(FormerLine.import_id.not_in(kept)), execution_options=_QUIET
+    )
+
+
+def _tell_removed(db: Session, found: RosterImport) -> None:
+    # Only people with an account who have no other right to be here are told.
+    gone = (
+        select(User.id, RosterChange.address, User.locale)
+        .join(User, User.address == RosterChange.address)
+        .where(
+            RosterChange.import_id == found.id,
+            RosterChange.change == Change.REMOVED.value,
+            ~users.on_list(),
+        )
+    )
+    outbox.queue_selected(db, Kind.OFF_LIST, gone)

@@ -1,0 +1,178 @@
+"""Checks a list: reads it aside, compares it with the list in force, and writes what would change.
+
+Nobody's access moves. Reading takes longest and holds no transaction; all that is written is one.
+"""
+
+from __future__ import annotations
+
+from tempfile import TemporaryFile
+from typing import BinaryIO
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from app.core import audit, clock
+from app.core.audit import Event, Origin
+from app.core.errors import N_, ListRefused
+from app.core.roster import (
+    changes,
+    diff,
+    entitlements,
+    files,
+    ledger,
+    losses,
+    sources,
+    undoing,
+    uploads,
+)
+from app.core.roster.diff import Differences
+from app.core.roster.holding import HoldLimits, hold_rules
+from app.core.roster.reading import ACTIVE, Reading, read_aside
+from app.core.roster.undisturbed import undisturbed
+from app.models.rosters import (
+    Change,
+    ImportState,
+    Mode,
+    RosterImport,
+    RosterProblem,
+)
+
+MANY = 10_000
+"""Rows after which PostgreSQL is told that its tables have grown."""
+
+
+class NobodyReadable(ListRefused):
+    """A roster without a person to let in that has problem lines; the first one is named."""
+
+    words = N_(
+        "This list has no active person in it. The list in force stays as it was."
+        " Problem lines: %(count)s, the first is line %(line)s. %(reason)s"
+    )
+
+
+def check(
+    db: Session,
+    stream: BinaryIO,
+    *,
+    file_name: str,
+    encoding: str | None,
+    by: int | None,
+    origin: Origin,
+    mode: str | None = None,
+    limits: HoldLimits | None = None,
+) -> RosterImport:
+    """Check a file at once, here; the list in force stays as it is. The caller commits.
+
+    `encoding` is None for the fixed ladder, or `cp1252`; without `mode` a file replaces the list,
+    but for one of problem lines; without `limits` nothing is held. Raises `FileRefused` for a file
+    that cannot be read and `ListRefused` for one without a person to let in.
+    """
+    db.rollback()  # No transaction waits for a file to be read.
+    with sources.readable(stream) as (data, digest), TemporaryFile() as spool, undisturbed():
+        file = files.open_file(data, encoding=encoding)
+        reading = read_aside(file, spool)
+        adds = mode == Mode.ADD.value or (mode is None and uploads.only_adds(file.first))
+        started = RosterImport(
+            state=ImportState.CHECKED.value,
+            file_name=uploads.readable(file_name),
+            mode=(Mode.ADD if adds else Mode.REPLACE).value,
+            sha256=digest or file.sha256,
+            encoding=file.encoding,
+            delimiter=file.delimiter,
+            headed=file.headed,
+            columns=[{"name": name[:200], "values": []} for name in file.first if file.headed],
+            created_at=clock.now(),
+            created_by=by,
+        )
+        db.add(started)
+        db.flush()
+        compare(db, started, reading, limits)
+    record(db, started, origin, by)
+    return started
+
+
+def compare(
+    db: Session,
+    found: RosterImport,
+    reading: Reading,
+    limits: HoldLimits | None,
+) -> None:
+    """Write what was read and what it would change, in the transaction of the caller."""
+    entitlements.hold_list(db)
+    found.compared_with = ledger.in_force(db)
+    found.lines, found.sample = reading.lines, reading.sample or found.sample
+    found.people = len(reading.people)
+    found.inactive = sum(not packed & ACTIVE for packed in reading.people.values())
+    diff.mark_lines(db)
+    kept = reading.kept - reading.people.keys()
+    if found.mode == Mode.ADD.value:
+        differences = diff.add(reading.people, diff.in_force(db))
+    else:
+        differences = diff.replace(reading.people, diff.in_force(db), kept)
+    if not found.people or (found.people == found.inactive and not differences.before):
+        raise _nobody(reading)
+    gained = changes.stage(db, found.id, reading.texts(), differences)
+    changes.write_notes(db, found.id, reading.notes)
+    if found.mode == Mode.ADD.value:
+        changes.drop_what_is_there(db, found.id, differences)
+    changes.write(db, found.id, differences, reading.names, gained)
+    hold(db, found, differences, limits)
+
+
+def hold(
+    db: Session, found: RosterImport, differences: Differences, limits: HoldLimits | None
+) -> None:
+    """Write the counts, and hold the import where a rule says so."""
+    many = len(differences.changes) + len(differences.new) > MANY
+    if many and db.get_bind().dialect.name == "postgresql":
+        # Its planner would take the rows of this transaction for a handful.
+        db.execute(text("ANALYZE roster_staged_lines, roster_changes"))
+    losses.complete(db, found, differences)
+    found.people_before, found.unchanged = differences.before, differences.unchanged
+    found.added = differences.count(Change.ADDED)
+    found.removed = differences.count(Change.REMOVED)
+    found.changed = differences.count(Change.CHANGED)
+    counts = select(
+        func.count().filter(RosterProblem.is_remark.is_(False)),
+        func.count().filter(RosterProblem.is_remark.is_(True)),
+    )
+    row = db.execute(counts.where(RosterProblem.import_id == found.id)).one()
+    found.problems, found.remarks = row
+    found.asked_at = found.asked_by = found.confirmed_by = None
+    found.held = hold_rules(db, found, limits) if limits else []
+    if found.held:
+        db.flush()
+        ledger.move(db, found, [ImportState.CHECKED], ImportState.HELD)
+
+
+def _nobody(reading: Reading) -> ListRefused:
+    problems = sorted(note for note in reading.notes if not note[4])
+    if not problems:
+        return ListRefused()
+    return NobodyReadable(count=len(problems), line=problems[0][0], reason=problems[0][2])
+
+
+def record(db: Session, found: RosterImport, origin: Origin, by: int | None) -> None:
+    audit.record(
+        db,
+        Event.ROSTER_CHECKED,
+        origin,
+        actor_id=by,
+        import_id=found.id,
+        sha256=found.sha256,
+        held=", ".join(found.held or []),
+    )
+
+
+def check_undo(
+    db: Session, import_id: int, *, by: int | None, origin: Origin, limits: HoldLimits
+) -> RosterImport:
+    """Check here and now what taking the last import back would change. The caller commits.
+
+    Raises `NotFound`, and `NothingToUndo` for all but the import that made the list in force.
+    """
+    made = undoing.begin(db, import_id, by=by)
+    ledger.move(db, made, [ImportState.CHECKING], ImportState.CHECKED)
+    hold(db, made, undoing.compare(db, made), limits)
+    record(db, made, origin, by)
+    return made

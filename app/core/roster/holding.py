@@ -1,0 +1,148 @@
+"""What holds an import back: it would take away, or change, more people than it should."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.core import audit, backlog, clock
+from app.core.audit import NOWHERE, Event, Origin
+from app.core.backlog import JobKind
+from app.core.errors import ImportSettled, ListChanged, NumberDiffers, SecondAdmin
+from app.core.roster import ledger
+from app.models.records import Job
+from app.models.rosters import ImportState, RosterImport
+
+REMOVED, CHANGED, NOBODY = "removed", "changed", "nobody"
+"""The rules: too many people go, too many change, nobody is left who could enter."""
+
+
+@dataclass(frozen=True)
+class HoldLimits:
+    """Percentages of the people in force beyond which an import is held."""
+
+    removed: int = 10
+    changed: int = 75
+
+
+def hold_rules(db: Session, found: RosterImport, limits: HoldLimits) -> list[str]:
+    """The rules that hold this import back; none of them holds the first list of all."""
+    before = found.people_before
+    rules = []
+    if found.removed * 100 > limits.removed * before:
+        rules.append(REMOVED)
+    if found.changed * 100 > limits.changed * before:
+        rules.append(CHANGED)
+    if found.removed and found.removed == before and not found.added:
+        rules.append(NOBODY)
+    return rules
+
+
+def number_to_type(found: RosterImport) -> int:
+    """What an admin types to let a held import go: how many people go, or else change."""
+    held = found.held or []
+    return found.removed if REMOVED in held or NOBODY in held else found.changed
+
+
+def may_go(
+    db: Session,
+    found: RosterImport,
+    *,
+    typed: int | None,
+    force: bool,
+    two_person: bool,
+    by: int | None,
+    origin: Origin,
+    limits: HoldLimits,
+) -> bool:
+    """Whether a checked import may be applied now; if not, it is held from now on.
+
+    A held one needs the number typed, or `force`; with `two_person` that is only the first half.
+    Raises `ImportSettled`, `ListChanged`, or `NumberDiffers` for another number. Caller commits.
+    """
+    if found.state not in {each.value for each in ledger.WAITING}:
+        raise ImportSettled
+    if found.compared_with != ledger.in_force(db):
+        raise ListChanged
+    found.held = hold_rules(db, found, limits)
+    if not found.held:
+        return True
+    if found.state != ImportState.HELD.value:
+        ledger.move(db, found, [ImportState.CHECKED], ImportState.HELD)
+        _record(db, Event.ROSTER_HELD, origin, by, found)
+    if not force and typed is None:
+        return False
+    if not force and typed != number_to_type(found):
+        raise NumberDiffers(number=number_to_type(found))
+    found.asked_at, found.asked_by = clock.now(), by
+    _record(db, Event.ROSTER_LET_GO, origin, by, found)
+    return not two_person
+
+
+def start_apply(
+    db: Session,
+    import_id: int,
+    *,
+    typed: int | None,
+    force: bool,
+    two_person: bool,
+    by: int | None,
+    origin: Origin,
+    limits: HoldLimits,
+) -> Job | None:
+    """Have the worker apply a checked import; None where it is held. The caller commits.
+
+    Raises what `may_go` raises, and `NotFound`.
+    """
+    found = ledger.get(db, import_id)
+    if not may_go(
+        db,
+        found,
+        typed=typed,
+        force=force,
+        two_person=two_person,
+        by=by,
+        origin=origin,
+        limits=limits,
+    ):
+        return None
+    return _send(db, found, by=by)
+
+
+def confirm(db: Session, import_id: int, by: int, origin: Origin = NOWHERE) -> Job:
+    """Let a held import go as the second admin. The caller commits.
+
+    Raises `NotFound`, `ImportSettled`, `ListChanged`, and `SecondAdmin` where nobody let it go
+    before, or the same admin did.
+    """
+    found = ledger.get(db, import_id)
+    if found.state != ImportState.HELD.value:
+        raise ImportSettled
+    if found.compared_with != ledger.in_force(db):
+        raise ListChanged
+    if found.asked_at is None or found.asked_by == by:
+        raise SecondAdmin
+    found.confirmed_by = by
+    _record(db, Event.ROSTER_CONFIRMED, origin, by, found)
+    return _send(db, found, by=by)
+
+
+def _send(db: Session, found: RosterImport, *, by: int | None) -> Job:
+    ledger.move(db, found, ledger.WAITING, ImportState.APPLYING)
+    job = backlog.add(db, JobKind.ROSTER_APPLY, by=by, import_id=found.id)
+    found.job_id = job.id
+    return job
+
+
+def _record(db: Session, event: Event, origin: Origin, by: int | None, found: RosterImport) -> None:
+    audit.record(
+        db,
+        event,
+        origin,
+        actor_id=by,
+        import_id=found.id,
+        rules=", ".join(found.held or []),
+        removed=found.removed,
+        changed=found.changed,
+    )

@@ -1,0 +1,200 @@
+"""Uploaded lists: looked at when they come, and kept in parts until their import is settled."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from tempfile import TemporaryFile
+from typing import IO, Any, BinaryIO
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from app.core import audit, clock
+from app.core.audit import Event, Origin
+from app.core.errors import FileGone
+from app.core.roster import sheets
+from app.core.roster.files import SAVE_AGAIN, FileRefused
+from app.core.roster.looking import Opening, look
+from app.models.rosters import ImportState, ListInForce, Mode, RosterImport, RosterUpload
+
+PART = 1 << 20
+"""Bytes of one part of a file."""
+
+PROBLEM_COLUMNS = ("_line", "_problem")
+"""What a file of problem lines has beside the cells of the lines; such a file only adds."""
+
+SHOWN_VALUES = 3
+SHOWN_ROWS = 50
+REMEMBERED = 50
+"""Imports among which the columns of a like header are looked for."""
+
+
+def receive(
+    db: Session,
+    stream: BinaryIO,
+    *,
+    file_name: str,
+    mode: str,
+    encoding: str | None,
+    mapping: Mapping[str, int] | None = None,
+    by: int | None,
+    origin: Origin,
+) -> RosterImport:
+    """Keep a file, look at its first lines, and guess what its columns are. The caller commits.
+
+    How many bytes it may have is the caller's to limit. Raises FileRefused for what is no list.
+    """
+    started = RosterImport(
+        state=ImportState.UPLOADED.value,
+        file_name=readable(file_name),
+        mode=Mode(mode).value,
+        sha256="",
+        encoding="",
+        delimiter=",",
+        headed=False,
+        created_at=clock.now(),
+        created_by=by,
+    )
+    db.add(started)
+    db.flush()
+    kept = _keep(db, started.id, stream)
+    started.sha256, started.size = kept.sha256, kept.size
+    started.encoding = encoding or kept.encoding
+    if sheets.is_sheet(kept.head):
+        started.encoding = "utf-8"
+        with fetched(db, started.id) as book, sheets.to_csv(book, rows=SHOWN_ROWS) as text:
+            opening = look(text.read(), encoding="utf-8", odd_line=None, whole=True)
+    else:
+        whole = kept.size == len(kept.head)
+        opening = look(kept.head, encoding=started.encoding, odd_line=kept.odd_line, whole=whole)
+    _describe(db, started, opening, mapping)
+    audit.record(
+        db, Event.ROSTER_UPLOADED, origin, actor_id=by, import_id=started.id, sha256=kept.sha256
+    )
+    return started
+
+
+def _describe(
+    db: Session, started: RosterImport, opening: Opening, mapping: Mapping[str, int] | None
+) -> None:
+    header = opening.header
+    started.delimiter, started.headed = opening.delimiter, bool(header)
+    started.sample = opening.sample
+    names = header or [""] * max(map(len, opening.rows))
+    started.columns = [
+        {
+            "name": name[:200],
+            "values": [row[place][:200] for row in opening.rows if place < len(row)][:SHOWN_VALUES],
+        }
+        for place, name in enumerate(names)
+    ]
+    known = remembered_mapping(db, header) if header else None
+    started.mapping = dict(mapping or known or opening.mapping)
+    if only_adds(header):
+        started.mode = Mode.ADD.value
+
+
+def only_adds(header: list[str]) -> bool:
+    """Whether this is the header of problem lines: a mended part never replaces the whole list."""
+    return set(PROBLEM_COLUMNS) <= {name.strip() for name in header}
+
+
+def remembered_mapping(db: Session, header: list[str]) -> dict[str, int] | None:
+    """What the columns of such a header were when it was last applied; None if it never was."""
+    recent = (
+        select(RosterImport.columns, RosterImport.mapping)
+        .where(RosterImport.applied_at.is_not(None), RosterImport.mapping.is_not(None))
+        .order_by(RosterImport.id.desc())
+        .limit(REMEMBERED)
+    )
+    for columns, mapping in db.execute(recent):
+        if columns and mapping and [each["name"] for each in columns] == header:
+            return dict(mapping)
+    return None
+
+
+def nothing_to_do(db: Session, sha256: str) -> RosterImport | None:
+    """The import in force, where this very file made the list as it stands; None if not."""
+    found = db.scalar(
+        select(RosterImport).join(ListInForce, ListInForce.import_id == RosterImport.id)
+    )
+    same = found is not None and found.sha256 == sha256 and found.mode == Mode.REPLACE.value
+    return found if same else None
+
+
+@contextmanager
+def fetched(db: Session, import_id: int) -> Iterator[IO[bytes]]:
+    """The whole file of an import as a temporary one, from its start. Raises `FileGone`."""
+    parts = (
+        select(RosterUpload.data)
+        .where(RosterUpload.import_id == import_id)
+        .order_by(RosterUpload.part)
+        .execution_options(yield_per=1)
+    )
+    with TemporaryFile() as file:
+        for data in db.scalars(parts):
+            file.write(data)
+        if not file.tell():
+            raise FileGone
+        file.seek(0)
+        yield file
+
+
+def readable(file_name: str) -> str:
+    """A file's name as text that every database stores."""
+    # A system names files in bytes that need not be text, and a program may send any.
+    return file_name.encode("utf-8", "replace").decode().replace("\0", "?")[:255]
+
+
+@dataclass
+class _Kept:
+    """What was learned of a file while it was kept."""
+
+    head: bytes = b""
+    size: int = 0
+    odd_line: bytes | None = None
+    encoding: str = "utf-8"
+    digest: Any = field(default_factory=hashlib.sha256)
+    decoder: Any = field(default_factory=codecs.getincrementaldecoder("utf-8"))
+
+    @property
+    def sha256(self) -> str:
+        return str(self.digest.hexdigest())
+
+    def take(self, data: bytes) -> None:
+        self.head = self.head or data
+        self.size += len(data)
+        self.digest.update(data)
+        if sheets.is_sheet(self.head):
+            return
+        if b"\0" in data:
+            raise FileRefused(SAVE_AGAIN)
+        if self.odd_line is None and not data.isascii():
+            self.odd_line = _odd_line(data)
+        if self.encoding == "utf-8":
+            try:
+                self.decoder.decode(data)
+            except UnicodeDecodeError:
+                # The third rung of the ladder; a person says whether the sample looks right.
+                self.encoding = "cp1252"
+
+
+def _keep(db: Session, import_id: int, stream: BinaryIO) -> _Kept:
+    kept = _Kept()
+    part = 0
+    while data := stream.read(PART):
+        kept.take(data)
+        db.execute(insert(RosterUpload), {"import_id": import_id, "part": part, "data": data})
+        part += 1
+    return kept
+
+
+def _odd_line(data: bytes) -> bytes | None:
+    """The first line with a byte beyond ASCII, if all of it is there."""
+    place = len(data) - len(data.lstrip(bytes(range(128))))
+    start, end = data.rfind(b"\n", 0, place) + 1, data.find(b"\n", place)
+    return data[start:end] if end > 0 else None

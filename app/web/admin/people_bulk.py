@@ -1,0 +1,197 @@
+"""The same done to many people: a page that says what will happen, and one that shows how far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+
+from app.core import backlog
+from app.core.backlog import JobKind
+from app.core.desk.people import bulk
+from app.core.desk.people.bulk import Action, Choice
+from app.core.errors import N_, NotFound, Refusal
+from app.core.people.roles import Permission
+from app.core.people.wanted import Wanted
+from app.edge import identity
+from app.edge.db import commit, db
+from app.edge.guards import LAST_ID, freshly_proven, permitted
+from app.edge.words import say
+from app.models.records import Job
+from app.web.admin import bp
+
+HELP = {Action.END_SESSIONS, Action.RESEND}
+"""What somebody at a help desk may do."""
+
+WORDS = {
+    Action.SUSPEND: (
+        N_("Suspend"),
+        N_("They are signed out everywhere and cannot sign in until they are restored."),
+    ),
+    Action.RESTORE: (N_("Restore"), N_("Whoever of them was suspended may sign in again.")),
+    Action.END_SESSIONS: (
+        N_("Sign out everywhere"),
+        N_("They are signed out on every device and can sign in again at once."),
+    ),
+    Action.EXTEND: (
+        N_("Extend by two years"),
+        N_("Their accounts are good for two years from today. Whose is good for longer stays."),
+    ),
+    Action.RESEND: (
+        N_("Mail a link to set a password"),
+        N_("Whoever of them has no password gets a mail to set one. It works for 24 hours."),
+    ),
+    Action.DELETE: (
+        N_("Delete"),
+        N_("Their accounts, roles and sessions are deleted. Nothing brings them back."),
+    ),
+}
+"""What each action is called, and what it does."""
+
+STATES = {
+    "done": (N_("Done"), "good"),
+    "failed": (N_("Failed"), "bad"),
+    "queued": (N_("Waiting"), "warn"),
+    "running": (N_("At work"), "warn"),
+    "stopped": (N_("Stopped"), "calm"),
+}
+
+
+@bp.get("/people/bulk")
+@permitted(Permission.PEOPLE_HELP)
+def people_bulk() -> ResponseReturnValue:
+    """Say what would happen to how many; nothing happens yet."""
+    action = _action(request.args)
+    if action is Action.DELETE:
+        # Where the password is asked for again, and then the same page.
+        return redirect(f"{url_for('admin.people_bulk_deleting')}?{request.query_string.decode()}")
+    return _ask(action, _choice(request.args))
+
+
+@bp.get("/people/bulk/delete")
+@permitted(Permission.PEOPLE_WRITE)
+@freshly_proven
+def people_bulk_deleting() -> ResponseReturnValue:
+    """Say how many accounts would be deleted."""
+    return _ask(Action.DELETE, _choice(request.args))
+
+
+@bp.post("/people/bulk/help")
+@permitted(Permission.PEOPLE_HELP)
+def people_bulk_help() -> ResponseReturnValue:
+    """Sign many out, or mail many."""
+    action = _action(request.form)
+    if action not in HELP:
+        raise NotFound
+    return _begin(action)
+
+
+@bp.post("/people/bulk/change")
+@permitted(Permission.PEOPLE_WRITE)
+def people_bulk_change() -> ResponseReturnValue:
+    """Suspend, restore or extend many."""
+    action = _action(request.form)
+    if action in HELP or action is Action.DELETE:
+        raise NotFound
+    return _begin(action)
+
+
+@bp.post("/people/bulk/delete")
+@permitted(Permission.PEOPLE_WRITE)
+@freshly_proven
+def people_bulk_delete() -> ResponseReturnValue:
+    """Delete many."""
+    return _begin(Action.DELETE)
+
+
+@bp.get("/people/bulk/<int:job_id>")
+@permitted(Permission.PEOPLE_READ)
+def people_job(job_id: int) -> ResponseReturnValue:
+    """How far it is."""
+    job = _job(job_id)
+    action = Action(job.facts["action"])
+    return render_template(
+        "admin/people_job.html",
+        job=job, words=WORDS[action], state=STATES[job.state], filter=job.facts["filter"],
+    )  # fmt: skip
+
+
+@bp.post("/people/bulk/<int:job_id>/stop")
+@permitted(Permission.PEOPLE_WRITE)
+def people_job_stop(job_id: int) -> ResponseReturnValue:
+    """Ask the job to end where it is."""
+    if backlog.ask_to_stop(db, _job(job_id).id):
+        commit()
+        flash(_("It stops as soon as it can. What is done stays done."), "info")
+    return redirect(url_for("admin.people_job", job_id=job_id), 303)
+
+
+def _begin(action: Action) -> ResponseReturnValue:
+    choice = _choice(request.form)
+    try:
+        job = bulk.begin(
+            db,
+            action,
+            choice,
+            typed=request.form.get("number", ""),
+            keep_chats=request.form.get("chats") != "delete",
+            by=identity.user().id,
+            origin=identity.origin(),
+        )
+    except Refusal as refusal:
+        db.rollback()
+        return _ask(action, choice, error=say(refusal)), refusal.status
+    commit()
+    return redirect(url_for("admin.people_job", job_id=job.id), 303)
+
+
+def _ask(action: Action, choice: Choice, error: str | None = None) -> str:
+    number, left_out = bulk.count(db, choice, by=identity.user().id)
+    kind = "delete" if action is Action.DELETE else "help" if action in HELP else "change"
+    return render_template(
+        "admin/people_bulk.html",
+        action=action,
+        words=WORDS[action],
+        number=number,
+        left_out=left_out,
+        is_large=number >= bulk.LARGE,
+        fields=[
+            ("action", action.value),
+            ("who", "ticked" if choice.ids else "all"),
+            *choice.wanted.facts().items(),
+            *(("ids", each) for each in choice.ids),
+        ],
+        target=url_for(f"admin.people_bulk_{kind}"),
+        error=error,
+        form=FlaskForm(),
+        filter=choice.wanted,
+        ticked=bool(choice.ids),
+    )
+
+
+def _action(given: MultiDict[str, Any]) -> Action:
+    try:
+        return Action(given.get("action", ""))
+    except ValueError:
+        raise NotFound from None
+
+
+def _choice(given: MultiDict[str, Any]) -> Choice:
+    """Whom the form means: ticked people, unless it says that all who match are meant."""
+    ids = [each for each in given.getlist("ids", type=int) if 0 < each <= LAST_ID]
+    if given.get("who") != "all" and not ids:
+        # A press without a tick must not mean everybody.
+        ids = [0]
+    chosen = [] if given.get("who") == "all" else ids[: bulk.MOST_TICKED]
+    return Choice(Wanted.read(given), chosen)
+
+
+def _job(job_id: int) -> Job:
+    job = backlog.get(db, job_id)
+    if job.kind != JobKind.PEOPLE.value:
+        raise NotFound
+    return job

@@ -1,0 +1,133 @@
+"""`scripts/bench roster`: what an import of a long list takes, beside a bare table.
+
+Each step runs in a process of its own, as the worker has one. The list is imported into an empty
+database, then again with 1 % of its people changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+
+from app.config import ROOT
+from scripts.benchmarks import figures
+from scripts.benchmarks.figures import Chapter, Figure
+from scripts.benchmarks.roster import sample
+from tests.servers import start_postgres
+
+LINES = 1_000_000
+MOST_OF_CHECK = {"sqlite": 2.5, "postgresql": 4}
+MOST_OF_APPLY = {"sqlite": 2.5, "postgresql": 12}
+MOST_AGAIN = {"sqlite": 1, "postgresql": 0.6}
+LEAST_OF_LEGACY = {"sqlite": 50, "postgresql": 30}
+MOST_MEMORY = 300
+LEGACY_SHARE = 50
+"""The legacy way is timed on every fiftieth part of the list: its time grows with the lines."""
+
+
+def main() -> int:
+    """Measure both kinds of database; 1 if a figure missed its bound."""
+    asked = _options()
+    chapters = []
+    with TemporaryDirectory(prefix="rollcall-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # PostgreSQL runs as another user than root.
+        lists = _lists(folder, asked.lines)
+        for engine in [asked.only] if asked.only else ["sqlite", "postgresql"]:
+            print(f"Measuring: {engine} …", file=sys.stderr)
+            with _database(engine, folder / engine) as url:
+                chapters.append(_measure(engine, url, folder / engine, lists, asked.lines))
+    print((figures.as_json if asked.json else figures.as_text)(figures.machine(), chapters))
+    return 0 if figures.held(chapters) else 1
+
+
+def _measure(engine: str, url: str, data: Path, lists: dict[str, Path], lines: int) -> Chapter:
+    bare = min(_floor(url, lists["whole"], "bare") for _ in range(2))
+    first, second = _import(url, data, lists["whole"]), _import(url, data, lists["changed"])
+    legacy = _floor(url, lists["part"], "legacy") * LEGACY_SHARE
+    both = first["check"] + first["apply"]
+    said = f"beside {bare:.2f} s bare"
+    samples = {"samples": lines, "needed": LINES}
+    again = (second["check"] + second["apply"]) / both
+    rows = [
+        Figure("dry run ÷ bare table", first["check"] / bare, f"{first['check']:.2f} s {said}",
+               unit=" ×", most=MOST_OF_CHECK[engine], **samples),
+        Figure("apply ÷ bare table", first["apply"] / bare, f"{first['apply']:.2f} s {said}",
+               unit=" ×", most=MOST_OF_APPLY[engine], **samples),
+        Figure("again with 1 % changed ÷ the first", again,
+               f"{second['check']:.2f} + {second['apply']:.2f} s of {both:.2f} s",
+               unit=" ×", most=MOST_AGAIN[engine], **samples),
+        Figure("the legacy way ÷ ours", legacy / both,
+               f"{legacy:.0f} s for all, by {lines // LEGACY_SHARE} lines",
+               unit=" ×", least=LEAST_OF_LEGACY[engine], **samples),
+        Figure("peak memory", max(first["peak"], second["peak"]), "of the worker",
+               unit=" MB", most=MOST_MEMORY, **samples),
+    ]  # fmt: skip
+    return Chapter(f"{engine}: {lines} lines, {lines // sample.EACH} people", rows, [])
+
+
+def _lists(folder: Path, lines: int) -> dict[str, Path]:
+    lists = {name: folder / f"{name}.csv" for name in ("whole", "changed", "part")}
+    sample.write(lists["whole"], lines)
+    sample.write(lists["changed"], lines, changed=1)
+    sample.write(lists["part"], lines // LEGACY_SHARE)
+    return lists
+
+
+@contextmanager
+def _database(engine: str, data: Path) -> Iterator[str]:
+    data.mkdir()
+    data.chmod(0o755)
+    own = start_postgres(data / "postgres") if engine == "postgresql" else None
+    try:
+        if own is not None:
+            own.create("bench")
+        url = own.url("bench") if own is not None else f"sqlite:///{data / 'bench.db'}"
+        alembic = Config(str(ROOT / "alembic.ini"))
+        alembic.attributes["url"] = url
+        command.upgrade(alembic, "head")
+        yield url
+    finally:
+        if own is not None:
+            own.stop()
+
+
+def _floor(url: str, path: Path, way: str) -> float:
+    return float(_run("floors", url, str(path), way)["seconds"])
+
+
+def _import(url: str, data: Path, path: Path) -> dict[str, float]:
+    secret = "a secret of this benchmark alone, 0123456789"  # noqa: S105 - of no installation
+    settings = {"DATABASE_URL": url, "DATA_DIR": str(data), "FLASK_SECRET_KEY": secret}
+    return _run("one", str(path), **settings, LOG_LEVEL="error")
+
+
+def _run(module: str, *arguments: str, **environment: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", f"scripts.benchmarks.roster.{module}", *arguments],
+        cwd=ROOT, env=os.environ | environment, check=True, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench roster", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one object instead of a table")
+    parser.add_argument("--lines", type=int, default=LINES, help=f"of the list ({LINES})")
+    parser.add_argument("--only", choices=MOST_OF_CHECK, help="this kind of database")
+    return parser.parse_args()
+
+
+sys.exit(main())

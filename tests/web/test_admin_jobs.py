@@ -1,0 +1,94 @@
+"""The pages of jobs: where each stands, and stopping and trying again with an entry of who did."""
+
+import pytest
+from sqlalchemy import select, update
+
+from app.core import clock
+from app.models.people import User
+from app.models.records import AuditEntry, Job, JobState
+
+
+@pytest.fixture
+def grace(people):
+    """An owner, signed in."""
+    return people.admin()
+
+
+@pytest.fixture
+def put(db):
+    """Puts a job of this state into the backlog; its id."""
+
+    def do(state, **columns):
+        job = Job(kind="roster_check", state=state, facts={}, created_at=clock.now(), **columns)
+        db.add(job)
+        db.commit()
+        return job.id
+
+    return do
+
+
+def test_a_job_is_stopped_and_tried_again_and_both_are_audited(grace, put, db):
+    job_id = put("running", done=3, total=10, note="reading")
+    page = f"/admin/jobs/{job_id}"
+    bar = grace.page(grace.get(page)).select_one("[data-job][data-open] progress")
+    assert (bar["max"], bar["value"]) == ("10", "3")
+    assert "Look again" in grace.get(page).text
+    stopped = grace.submit(page, to=f"{page}/stop")
+    assert (stopped.status_code, stopped.location) == (303, page)
+    assert "It was asked to stop" in grace.get(page).text
+    assert grace.submit(page, to=f"{page}/retry").status_code == 409
+    db.execute(update(Job).values(state="failed", error="The disk is full."))
+    db.commit()
+    assert "The disk is full." in grace.get(page).text
+    assert grace.submit(page, to=f"{page}/stop").status_code == 409
+    assert grace.submit(page, to=f"{page}/retry").status_code == 303
+    db.rollback()
+    assert db.scalar(select(Job.state)) == "queued"
+    told = select(AuditEntry.event).where(AuditEntry.event.startswith("job:"))
+    events = db.scalars(told.order_by(AuditEntry.id)).all()
+    assert events == ["job:stopped", "job:retried"]
+    for path in ("stop", "retry"):
+        assert grace.submit("/admin/jobs", to=f"/admin/jobs/999/{path}").status_code == 404
+
+
+def test_how_far_a_job_is_can_be_asked_for_as_json(grace, put):
+    job_id = put("running", done=3, total=10, note="reading")
+    assert grace.get(f"/admin/jobs/{job_id}.json").json == {
+        "state": "running",
+        "label": "Running",
+        "open": True,
+        "done": 3,
+        "total": 10,
+        "note": "reading",
+        "error": None,
+    }
+    failed = put("failed", done=0, error="No.")
+    found = grace.get(f"/admin/jobs/{failed}.json").json
+    assert (found["open"], found["total"], found["error"]) == (False, None, "No.")
+    accept = {"Accept": "application/json"}
+    assert grace.get("/admin/jobs/999.json", headers=accept).json["code"] == "not_found"
+
+
+def test_jobs_are_listed_by_state_and_page_with_who_asked(grace, put, db):
+    assert "Nothing runs" in grace.get("/admin/jobs").text
+    owner = db.scalar(select(User.id))
+    newest = [put("done", created_by=owner) for _ in range(60)]
+    put("failed", error="The list changed.")
+    page = grace.page(grace.get("/admin/jobs?state=done"))
+    assert len(page.select("tbody tr")) == 50
+    assert "grace@agency.example" in page.select_one("tbody tr").text
+    rest = grace.page(grace.get(page.select_one("a[rel=next]")["href"]))
+    links = [row.th.a["href"] for row in page.select("tbody tr") + rest.select("tbody tr")]
+    assert links == [f"/admin/jobs/{number}" for number in reversed(newest)]
+    failed = grace.page(grace.get("/admin/jobs?state=failed"))
+    assert "The list changed." in failed.select_one("tbody").text
+    assert "a command" in failed.select_one("tbody").text
+    assert "No job is in this state" in grace.get("/admin/jobs?state=stopped").text
+    assert grace.get("/admin/jobs?state=odd&before=x").status_code == 200
+
+
+@pytest.mark.parametrize("state", list(JobState))
+def test_every_state_has_a_page_with_what_can_be_done(state, grace, put):
+    page = grace.page(grace.get(f"/admin/jobs/{put(state.value)}"))
+    ways = [form["action"].rpartition("/")[2] for form in page.select("main form")]
+    assert ways == {"done": [], "failed": ["retry"], "stopped": ["retry"]}.get(state, ["stop"])
