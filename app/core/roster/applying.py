@@ -80,17 +80,8 @@ def apply(
     entitlements.follow_list(db, _whose(db, found, touched))
     _tell_removed(db, found)
     _settle(db, found, gone, came)
-    audit.record(
-        db,
-        Event.ROSTER_APPLIED,
-        origin,
-        actor_id=by,
-        import_id=found.id,
-        added=found.added,
-        removed=found.removed,
-        changed=found.changed,
-        undoes=found.undoes,
-    )
+    counts = {name: getattr(found, name) for name in ("added", "removed", "changed", "undoes")}
+    audit.record(db, Event.ROSTER_APPLIED, origin, actor_id=by, import_id=found.id, **counts)
     found.seconds = round(time.monotonic() - began, 2)
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, count, islice
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import (
     Table,
@@ -96,18 +96,21 @@ def write(
 ) -> None:
     """Write a row for everybody who changes."""
 
-    def rows() -> Iterator[list[tuple[str, ...]]]:
-        batch: list[tuple[str, ...]] = []
+    def rows() -> Iterator[list[tuple[Any, ...]]]:
+        batch: list[tuple[Any, ...]] = []
         for address, change in chain(found.changes.items(), found.new.items()):
             name, ids = names.get(address, ""), gained.get(address, "")
-            batch.append((address, words[change], name, ids, ""))
+            batch.append((address, words[change], name, ids, "", *no))
             if len(batch) == BATCH:
                 yield batch
                 batch = []
         yield batch
 
     words = {change: change.value for change in Change}
+    no = (False, False, False)
     columns = ["address", "change", "last_name", "gained", "lost"]
+    # A rehearsal takes place in a database that has no defaults.
+    columns += ["back", "loses_program", "loses_session"]
     staging.put(db, cast(Table, RosterChange.__table__), import_id, columns, rows())
 
 
