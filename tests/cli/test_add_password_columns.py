@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from app.config import ROOT
-from tests.legacy.conftest import contents, make_database, postgres_url, run, shape, upgrade
-from tests.legacy.variants import build
+from tests.legacy.conftest import make_database, postgres_url, run, shape, upgrade
+from tests.legacy.variants import build, contents
 from tests.servers import free_port
 
 __all__ = ["make_database", "postgres_url"]

@@ -11,11 +11,9 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine
 
 from app.config import ROOT
-from app.database import OF_SEARCH
-from tests.legacy.variants import rows
 
 OF_SQLITE = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name"
 OF_POSTGRES = [
@@ -49,16 +47,6 @@ def shape(url: str) -> list[Any]:
         found = [tuple(row) for each in queries for row in connection.exec_driver_sql(each)]
     engine.dispose()
     return found
-
-
-def contents(url: str) -> dict[str, list[dict[str, Any]]]:
-    """Every row of every table."""
-    engine = create_engine(url)
-    names = inspect(engine).get_table_names()
-    engine.dispose()
-    # An index of words holds no rows of its own.
-    left_out = ("alembic_version", *OF_SEARCH)
-    return {name: rows(url, name) for name in sorted(names) if not name.startswith(left_out)}
 
 
 def run(url: str, *statements: str) -> list[Any]:

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from app.database import make_engine
 from app.models.conversations import Exchange
 from app.models.people import User
-from tests.legacy.conftest import contents, run, shape, upgrade
-from tests.legacy.variants import build, rows
+from tests.legacy.conftest import run, shape, upgrade
+from tests.legacy.variants import build, contents, rows
 
 
 def is_sqlite(url: str) -> bool:

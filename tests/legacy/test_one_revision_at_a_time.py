@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 from app.config import ROOT
 from tests.legacy import dirt
-from tests.legacy.conftest import contents, run, shape, upgrade
-from tests.legacy.variants import UNKNOWN_STAMP, build, counts, people
+from tests.legacy.conftest import run, shape, upgrade
+from tests.legacy.variants import UNKNOWN_STAMP, build, contents, counts, people
 
 STAMP = "SELECT version_num FROM alembic_version"
 NO_DELETING = {

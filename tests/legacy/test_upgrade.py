@@ -16,8 +16,8 @@ from app.models.conversations import Exchange
 from app.models.people import Entitlement, User, UserLoRootId
 from app.models.programs import DisclaimerAcceptance, Program, ProgramLoRootId
 from tests.legacy import dirt
-from tests.legacy.conftest import alembic_config, contents, shape, upgrade
-from tests.legacy.variants import ALIKE, VARIANTS, build
+from tests.legacy.conftest import alembic_config, shape, upgrade
+from tests.legacy.variants import ALIKE, VARIANTS, build, contents
 
 Contents = dict[str, list[dict[str, Any]]]
 
@@ -40,14 +40,15 @@ class Upgraded:
 
 
 EVERY = [
-    (name, engine)
+    # The tests of one upgrade stay in one process, so that it is made once.
+    pytest.param((name, engine), id=f"{name}-{engine}", marks=pytest.mark.xdist_group(name))
     for name in VARIANTS
     for engine in ("sqlite", "postgresql")
     if engine == "sqlite" or name not in ALIKE
 ]
 
 
-@pytest.fixture(scope="module", params=EVERY, ids=["-".join(each) for each in EVERY])
+@pytest.fixture(scope="module", params=EVERY)
 def upgraded(request, make_database) -> Upgraded:
     """Each variant on each engine, upgraded twice."""
     name, engine = request.param

@@ -21,7 +21,17 @@ from tests.legacy import dirt, shapes
 from tests.legacy.dirt import PASSWORDS
 from tests.legacy.shapes import Shape
 
-__all__ = ["PASSWORDS", "VARIANTS", "build", "counts", "insert", "people", "rows", "shape_of"]
+__all__ = [
+    "PASSWORDS",
+    "VARIANTS",
+    "build",
+    "contents",
+    "counts",
+    "insert",
+    "people",
+    "rows",
+    "shape_of",
+]
 
 UNKNOWN_STAMP = "0badc0ffee00"
 
@@ -132,11 +142,30 @@ def rows(url: str, table: str) -> list[dict[str, Any]]:
     """Every row of a table, with the columns that it has now, ordered by the first two of them."""
     engine = _engine(url)
     with engine.connect() as connection:
-        order = "1, 2" if len(inspect(connection).get_columns(table)) > 1 else "1"
-        found = connection.execute(text(f'SELECT * FROM "{table}" ORDER BY {order}')).mappings()
-        rows = [dict(each) for each in found]
+        found = _rows(connection, table)
     engine.dispose()
-    return rows
+    return found
+
+
+def contents(url: str) -> dict[str, list[dict[str, Any]]]:
+    """`rows` of every table, `alembic_version` and the index of words left out."""
+    engine = _engine(url)
+    with engine.connect() as connection:
+        found = {
+            name: _rows(connection, name)
+            for name in sorted(inspect(connection).get_table_names())
+            # An index of words holds no rows of its own.
+            if not name.startswith(("alembic_version", *OF_SEARCH))
+        }
+    engine.dispose()
+    return found
+
+
+def _rows(connection: Connection, table: str) -> list[dict[str, Any]]:
+    columns = list(connection.exec_driver_sql(f'SELECT * FROM "{table}" LIMIT 0').keys())
+    order = ", ".join(str(number) for number, _ in enumerate(columns[:2], 1))
+    found = connection.exec_driver_sql(f'SELECT * FROM "{table}" ORDER BY {order}')
+    return [dict(each) for each in found.mappings()]
 
 
 def people(url: str) -> list[dict[str, Any]]:
