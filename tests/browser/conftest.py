@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -205,15 +205,20 @@ def post(browser: Browser) -> Iterator[Post]:
 @pytest.fixture(scope="session")
 def start(post: Post, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Program]]:
     """Starts programs, with our mail server unless `mail` is false, and with further settings."""
-    with ExitStack() as running:
+    running: list[Program] = []
 
-        def begin(name: str, *, mail: bool = True, **more: str) -> Program:
-            server = {"MAIL_SERVER": post.smtp.host, "MAIL_PORT": str(post.smtp.port)}
-            environment = SETTINGS | (server if mail else {}) | more
-            folder: Path = tmp_path_factory.mktemp(name)
-            return running.enter_context(Program(folder / "data", **environment))
+    def begin(name: str, *, mail: bool = True, **more: str) -> Program:
+        server = {"MAIL_SERVER": post.smtp.host, "MAIL_PORT": str(post.smtp.port)}
+        environment = SETTINGS | (server if mail else {}) | more
+        folder: Path = tmp_path_factory.mktemp(name)
+        running.append(Program(folder / "data", **environment))
+        return running[-1]
 
-        yield begin
+    yield begin
+    # Each takes a second to finish what it is at, and they need not wait for each other.
+    with ThreadPoolExecutor() as stopping:
+        for ended in [stopping.submit(each.stop) for each in running]:
+            ended.result()
 
 
 @pytest.fixture(scope="session")
