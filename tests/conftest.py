@@ -21,6 +21,7 @@ from flask import Flask
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
+from xdist.scheduler import LoadScopeScheduling
 
 from app import config, create_app, jobs
 from app.addresses import canonical
@@ -69,6 +70,24 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Tell each parallel worker where the ground is."""
     node.workerinput["ground"] = node.config.stash[KEY]
+
+
+class Together(LoadScopeScheduling):
+    """Sends tests that share something dear to the same process, and every other one alone."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path, _, name = nodeid.partition("::")
+        if path.startswith("tests/browser/"):
+            return "browser"  # One Chromium, and one program that most journeys share.
+        if path == "tests/legacy/test_upgrade.py":
+            return f"{path}::{name.partition('[')[2]}"  # One upgrade of each database.
+        return nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Who of the parallel processes runs which test."""
+    return Together(config, log)
 
 
 def migrate(url: str) -> None:

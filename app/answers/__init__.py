@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from app.answers.openai import ask_model
 from app.answers.passages import quote_passages
 from app.core.learning.questions import Answer
 
@@ -15,5 +14,8 @@ def choose(settings: SimpleNamespace) -> Answer:
     Passages of the content unless OPENAI_API_KEY or OPENAI_BASE_URL is set.
     """
     if settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL:
+        # Its library is a third of what every start takes, and most installations do without.
+        from app.answers.openai import ask_model  # noqa: PLC0415
+
         return ask_model(settings)
     return quote_passages()

@@ -58,6 +58,8 @@ class Post:
 
     def __init__(self, smtp: Smtp) -> None:
         self.smtp = smtp
+        self.settings = {"MAIL_SERVER": smtp.host, "MAIL_PORT": str(smtp.port)}
+        """What makes a program send its mails here."""
 
     def to(self, address: str, subject: str) -> EmailMessage:
         """The newest mail to `address` with these words in its subject, once it is there."""
@@ -202,14 +204,16 @@ def post(browser: Browser) -> Iterator[Post]:
     smtp.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start(post: Post, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Program]]:
-    """Starts programs, with our mail server unless `mail` is false, and with further settings."""
+    """Starts programs, with our mail server unless `mail` is false, and with further settings.
+
+    They end with the file, because each that only waits takes time from the others.
+    """
     running: list[Program] = []
 
     def begin(name: str, *, mail: bool = True, **more: str) -> Program:
-        server = {"MAIL_SERVER": post.smtp.host, "MAIL_PORT": str(post.smtp.port)}
-        environment = SETTINGS | (server if mail else {}) | more
+        environment = SETTINGS | (post.settings if mail else {}) | more
         folder: Path = tmp_path_factory.mktemp(name)
         running.append(Program(folder / "data", **environment))
         return running[-1]
@@ -222,9 +226,11 @@ def start(post: Post, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
 
 
 @pytest.fixture(scope="session")
-def program(start: Callable[..., Program]) -> Program:
+def program(post: Post, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """A program on the sample data, shared by the tests that leave its list alone."""
-    return start("shared")
+    folder: Path = tmp_path_factory.mktemp("shared")
+    with Program(folder / "data", **SETTINGS, **post.settings) as running:
+        yield running
 
 
 @pytest.fixture

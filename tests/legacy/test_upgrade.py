@@ -40,15 +40,14 @@ class Upgraded:
 
 
 EVERY = [
-    # The tests of one upgrade stay in one process, so that it is made once.
-    pytest.param((name, engine), id=f"{name}-{engine}", marks=pytest.mark.xdist_group(name))
+    (name, engine)
     for name in VARIANTS
     for engine in ("sqlite", "postgresql")
     if engine == "sqlite" or name not in ALIKE
 ]
 
 
-@pytest.fixture(scope="module", params=EVERY)
+@pytest.fixture(scope="module", params=EVERY, ids=["-".join(each) for each in EVERY])
 def upgraded(request, make_database) -> Upgraded:
     """Each variant on each engine, upgraded twice."""
     name, engine = request.param
