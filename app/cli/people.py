@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 
 from app.cli.ground import session
 from app.core.audit import NOWHERE
-from app.core.desk.people import guarding, removing, standing
-from app.core.errors import NotFound, Refusal
-from app.core.people import directory, roles, users
+from app.core.desk.people import removing, standing
+from app.core.errors import NobodyThere, Refusal
+from app.core.people import directory, granting, roles, users
 from app.core.people.orders import SORTS, Order, Place
 from app.core.people.wanted import CHOICES, Wanted
 from app.models.people import User
@@ -166,10 +166,10 @@ def _with(
     """What `act` says about the person with this address; it is committed, or refused."""
     with session() as db:
         try:
-            result = act(db, guarding.named(db, email))
+            result = act(db, granting.named(db, email))
         except Refusal as refusal:
             db.rollback()
-            nobody = isinstance(refusal, NotFound)
+            nobody = isinstance(refusal, NobodyThere)
             words = f"Nobody has the address {email}." if nobody else refusal.message
             if as_json:
                 click.echo(json.dumps({"error": words, "code": refusal.code}))

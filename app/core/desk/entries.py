@@ -6,22 +6,21 @@ of ten million entries is as near as the first.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, select, union
 from sqlalchemy.orm import Session
 
 from app.addresses import BadAddress, canonical
+from app.core import sheets
 from app.core.audit import Event
 from app.core.errors import NotFound
 from app.core.people import users
-from app.core.roster import exports
 from app.database import LAST_ID
 from app.models.ledger import AuditHead
 from app.models.people import User
@@ -115,19 +114,13 @@ def people_in(db: Session, entries: Iterable[AuditEntry]) -> dict[int, str]:
 
 
 def write_csv(db: Session, filters: Filters) -> Iterator[str]:
-    """The entries that fit as the text of a CSV file, newest first, in pieces.
+    """The entries that fit as the text of a CSV file, newest first, in pieces."""
+    return sheets.write_csv(COLUMNS, map(_cells, chain.from_iterable(batches(db, filters))))
 
-    The byte order mark tells spreadsheets that it is UTF-8; no cell is a formula.
-    """
-    yield "\ufeff" + ",".join(COLUMNS) + "\r\n"
-    for batch in batches(db, filters):
-        text = io.StringIO()
-        writer = csv.writer(text)
-        for row in batch:
-            cells = [row[name] for name in COLUMNS]
-            cells[9] = json.dumps(row["details"], ensure_ascii=False)
-            writer.writerow(["" if cell is None else exports.guarded(str(cell)) for cell in cells])
-        yield text.getvalue()
+
+def _cells(entry: Mapping[str, Any]) -> list[Any]:
+    details = json.dumps(entry["details"], ensure_ascii=False)
+    return [details if name == "details" else entry[name] for name in COLUMNS]
 
 
 def batches(db: Session, filters: Filters) -> Iterator[list[Mapping[str, Any]]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +9,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from app.core import sheets
 from app.core.roster import ledger
 from app.core.roster.columns import COLUMNS
-from app.core.roster.exports import guarded
 from app.core.roster.uploads import PROBLEM_COLUMNS
+from app.core.sheets import BATCH
 from app.models.rosters import (
     Change,
     RosterChange,
@@ -31,7 +30,6 @@ KINDS = (
 )  # fmt: skip
 """Which people of an import can be listed."""
 
-BATCH = 2000
 Place = tuple[str, str]
 """Where a page ended: last name and address."""
 
@@ -218,18 +216,17 @@ def write_problems(db: Session, import_id: int) -> Iterator[str]:
     header = [each["name"] for each in found.columns or []]
     if not any(header):
         header = list(COLUMNS)
-    yield "\ufeff" + _csv([[guarded(name) for name in [*header, *PROBLEM_COLUMNS]]])
     query = (
         select(RosterProblem.line, RosterProblem.reason, RosterProblem.cells)
         .where(RosterProblem.import_id == import_id, RosterProblem.is_remark.is_(False))
         .order_by(RosterProblem.line, RosterProblem.id)
         .execution_options(yield_per=BATCH)
     )
-    for rows in db.execute(query).partitions():
-        yield _csv(
-            [guarded(cell) for cell in [*_fitted(cells or [], len(header)), str(line), reason]]
-            for line, reason, cells in rows
-        )
+    rows = (
+        [*_fitted(cells or [], len(header)), line, reason]
+        for line, reason, cells in db.execute(query)
+    )
+    return sheets.write_csv([*header, *PROBLEM_COLUMNS], rows)
 
 
 def _fitted(cells: list[str], width: int) -> list[str]:
@@ -237,9 +234,3 @@ def _fitted(cells: list[str], width: int) -> list[str]:
     if len(cells) > width:
         return [*cells[: width - 1], ",".join(cells[width - 1 :])]
     return [*cells, *[""] * (width - len(cells))]
-
-
-def _csv(rows: Any) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue()

@@ -13,10 +13,11 @@ from werkzeug.exceptions import BadRequest
 
 from app.addresses import BadAddress, canonical
 from app.core.desk import explain as explaining
-from app.core.desk import invitations, mending
+from app.core.desk import invitations
 from app.core.desk.case import SETTLED
 from app.core.desk.finding import About, Mend
 from app.core.desk.nearest import Near
+from app.core.desk.people import standing
 from app.core.errors import N_
 from app.core.people.roles import Permission
 from app.core.roster import imports
@@ -93,11 +94,9 @@ def explain_send() -> ResponseReturnValue:
 @permitted(Permission.PEOPLE_HELP)
 def explain_lift() -> ResponseReturnValue:
     """End a pause."""
-    lifted = mending.lift_pause(
-        db, _address(), by=identity.user().id, origin=identity.origin()
-    )  # fmt: skip
+    standing.lift_pause_of(db, _address(), by=identity.user().id, origin=identity.origin())
     commit()
-    flash(_("The pause is lifted.") if lifted else _("There was no pause any more."), "success")
+    flash(_("The pause is lifted."), "success")
     return _back()
 
 
@@ -106,7 +105,7 @@ def explain_lift() -> ResponseReturnValue:
 @freshly_proven
 def explain_restore() -> ResponseReturnValue:
     """End a suspension."""
-    mending.restore(db, _user_id(), by=identity.user().id, origin=identity.origin())
+    standing.restore(db, _user_id(), by=identity.user().id, origin=identity.origin())
     commit()
     flash(_("The suspension is over."), "success")
     return _back()
@@ -117,7 +116,7 @@ def explain_restore() -> ResponseReturnValue:
 @freshly_proven
 def explain_extend() -> ResponseReturnValue:
     """Let an account be good for another term."""
-    until = mending.extend(db, _user_id(), by=identity.user().id, origin=identity.origin())
+    until = standing.extend(db, _user_id(), by=identity.user().id, origin=identity.origin())
     commit()
     flash(_("The account is good through %(day)s.", day=format_date(until, "medium")), "success")
     return _back()

@@ -14,7 +14,8 @@ from werkzeug.exceptions import BadRequest
 from wtforms.validators import ValidationError
 
 from app.core import clock, sheets
-from app.core.desk import legacy_files
+from app.core.desk.people.exporting import FIELDS
+from app.core.desk.people.exporting import rows as accounts
 from app.core.errors import N_, NotAllowed, OtherCount, Refusal
 from app.core.learning import erasing, exporting, transcripts
 from app.core.learning.erasing import Scope
@@ -80,10 +81,10 @@ def conversations_export_data() -> ResponseReturnValue:
     if what == "users" and Permission.PEOPLE_READ.value not in identity.permissions():
         raise NotAllowed
     if form == "csv":
-        pieces = sheets.write_csv(legacy_files.HEADER, legacy_files.people(db))
+        pieces = sheets.write_csv(FIELDS, accounts(db))
         return Response(in_request(pieces), mimetype="text/csv", headers=_file_name(what, "csv"))
     if what == "users":
-        return _workbook(what, legacy_files.HEADER, legacy_files.people(db))
+        return _workbook(what, FIELDS, accounts(db))
     exporting.note(db, Asked(), "xlsx", by=identity.user().id, origin=identity.origin())
     answer = _workbook(what, exporting.HEADER, exporting.rows(db, Wanted()))
     commit()

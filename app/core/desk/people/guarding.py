@@ -5,9 +5,8 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, exists, not_, select
 from sqlalchemy.orm import Session
 
-from app.addresses import BadAddress, canonical
 from app.core.errors import N_, NotFound, Refusal
-from app.core.people import granting, roles, users
+from app.core.people import granting, roles
 from app.core.people.roles import Permission
 from app.models.people import Role, RoleGrant, User
 
@@ -34,17 +33,6 @@ def person(db: Session, user_id: int) -> User:
     if user is None:
         raise NotFound
     return user
-
-
-def named(db: Session, email: str) -> User:
-    """The person with this address. Raises `NotFound`, also for what is no address."""
-    try:
-        found = users.find(db, canonical(email), email)
-    except BadAddress:
-        found = None
-    if found is None:
-        raise NotFound
-    return found[0]
 
 
 def check(db: Session, user_id: int, *, by: int | None, shuts_out: bool = False) -> User:

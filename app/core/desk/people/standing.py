@@ -69,9 +69,9 @@ def suspend(db: Session, user_id: int, *, by: int | None, origin: Origin) -> Non
 
 def restore(db: Session, user_id: int, *, by: int | None, origin: Origin) -> None:
     """Let somebody in again who was suspended. The caller commits."""
-    guarding.check(db, user_id, by=by)
+    was = guarding.check(db, user_id, by=by).status
     _set_status(db, user_id, Status.ACTIVE)
-    audit.record(db, Event.ACCOUNT_RESTORED, origin, user_id=user_id, actor_id=by)
+    audit.record(db, Event.ACCOUNT_RESTORED, origin, user_id=user_id, actor_id=by, was=was)
 
 
 def extend(
@@ -93,7 +93,7 @@ def extend(
     was = before.date().isoformat() if before else None
     audit.record(
         db, Event.ACCOUNT_EXTENDED, origin, user_id=user_id, actor_id=by,
-        before=was, after=ends.date().isoformat(),
+        was=was, until=ends.date().isoformat(),
     )  # fmt: skip
     return ends.date()
 
@@ -127,11 +127,16 @@ def sign_out(
 def lift_pause(db: Session, user_id: int, *, by: int | None, origin: Origin) -> None:
     """End the pause after too many wrong passwords. Raises `NoPause`. The caller commits."""
     user = guarding.check(db, user_id, by=by)
-    if not guesses.lift(db, user.counted_as):
+    lift_pause_of(db, user.counted_as, user_id=user_id, by=by, origin=origin)
+
+
+def lift_pause_of(
+    db: Session, address: str, *, user_id: int | None = None, by: int | None, origin: Origin
+) -> None:
+    """End the pause of a canonical address, which is nobody's perhaps. Raises `NoPause`."""
+    if not guesses.lift(db, address):
         raise NoPause
-    audit.record(
-        db, Event.PAUSE_LIFTED, origin, user_id=user_id, actor_id=by, address=user.counted_as
-    )
+    audit.record(db, Event.PAUSE_LIFTED, origin, user_id=user_id, actor_id=by, address=address)
 
 
 def resend(db: Session, user_id: int, *, by: int | None, terms: Terms, origin: Origin) -> None:
