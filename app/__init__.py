@@ -140,7 +140,10 @@ def allow_uploads(app: Flask, settings: Settings) -> None:
     """Let the body of an upload be large, once it is known that its sender may upload it."""
     most = settings.UPLOAD_LIMIT * 1_000_000
     # A list may also be pasted, and is a field then and no file.
-    uploads = {"admin.roster_upload": (Permission.ROSTER_WRITE, most, most)}
+    uploads = {
+        "admin.roster_upload": (Permission.ROSTER_WRITE, most, most),
+        "admin.people_enrol": (Permission.PEOPLE_WRITE, most, BODY_LIMIT),
+    }
     of_programs = (Permission.PROGRAMS_WRITE, PROGRAM_LIMIT, TEXT_LIMIT)
     uploads |= dict.fromkeys(PROGRAM_UPLOADS, of_programs)
 

@@ -18,6 +18,8 @@ from app.cli.adopt import adopt
 from app.cli.audit import audit
 from app.cli.conversations import conversations
 from app.cli.doctor import doctor
+from app.cli.emergency import emergency
+from app.cli.enrol import add_all
 from app.cli.explain import explain
 from app.cli.ground import Commands, alembic, keys, session, settings
 from app.cli.invite import invite
@@ -42,12 +44,14 @@ from app.models.rosters import RosterImport
 SAMPLE = ROOT / "data" / "sample"
 
 conversations.add_command(retention)
+people.add_command(add_all)
 commands = Commands("rollcall", help="Look after a Rollcall installation.")
 for each in (
     adopt,
     audit,
     conversations,
     doctor,
+    emergency,
     explain,
     invite,
     jobs,

@@ -21,7 +21,7 @@ from app.cli.ground import session, settings
 from app.core import audit
 from app.core.audit import NOWHERE, Event
 from app.core.errors import Refusal
-from app.core.roster import exports, imports
+from app.core.roster import exports, following, imports
 from app.core.roster.holding import HoldLimits
 from app.models.rosters import RosterImport
 
@@ -127,6 +127,15 @@ def compare(one: int, other: int, as_json: bool) -> None:
         click.echo(f"  {name:<10}{facts[name]:>8}")
 
 
+@roster.command("follow")
+@as_json
+def follow(as_json: bool) -> None:
+    """Set what everybody holds to what the list in force and the other reasons say, anew."""
+    with session() as db:
+        moved = following.follow_now(db)
+    click.echo(json.dumps({"moved": moved}) if as_json else f"{moved} LO Root IDs moved.")
+
+
 def _limits() -> HoldLimits:
     return HoldLimits(settings().ROSTER_HOLD_REMOVED, settings().ROSTER_HOLD_CHANGED)
 
@@ -161,7 +170,7 @@ def _go_on(db: Session, found: RosterImport, *, apply: bool, force: bool, as_jso
     else:
         db.rollback()
         result["import_id"] = None
-    if db.info.pop("worker_wanted", False) and goes:
+    if db.info.pop("worker_wanted", False) and (goes or held):
         current_app.extensions["rollcall"].wake()
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))

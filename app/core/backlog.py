@@ -40,6 +40,7 @@ class JobKind(StrEnum):
     PEOPLE = "people"
     ROSTER_APPLY = "roster_apply"
     ROSTER_CHECK = "roster_check"
+    ROSTER_FOLLOW = "roster_follow"
     INVITE = "invite"
 
 

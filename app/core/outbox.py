@@ -48,6 +48,7 @@ class Kind(StrEnum):
     ADDRESS_CHANGED = "address_changed"
     ADMIN_TEST = "admin_test"
     HAVE_ACCOUNT = "have_account"
+    IMPORT_HELD = "import_held"
     INVITATION = "invitation"
     NAME_DIFFERS = "name_differs"
     NEW_DEVICE = "new_device"

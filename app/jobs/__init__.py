@@ -19,14 +19,14 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.config import Settings
 from app.core import mailbox, throttle
 from app.core.desk import books, rollups, seals
-from app.core.learning import exporting, retention
+from app.core.learning import emergency, exporting, retention
 from app.core.people import sessions as people_sessions
 from app.core.proof import codes
 from app.core.roster import imports
 from app.jobs.delivering import deliver_due
 from app.jobs.working import work_off
 
-__all__ = ["Jobs", "deliver_due", "make_jobs", "tidy_up", "work_off"]
+__all__ = ["Jobs", "deliver_due", "make_jobs", "note_over", "tidy_up", "work_off"]
 
 log = structlog.get_logger("rollcall")
 
@@ -58,6 +58,7 @@ def make_jobs(settings: Settings, sessions: sessionmaker[Session]) -> Jobs:
     @huey.periodic_task(crontab(minute="*"), name="deliver_again")
     def deliver_again() -> None:
         deliver()
+        note_over(sessions)
 
     @huey.task(name="work")
     def work() -> None:
@@ -125,6 +126,13 @@ def _make_queue(settings: Settings) -> Huey:
         )
         return RedisHuey("rollcall", connection_pool=pool)
     return SqliteHuey("rollcall", filename=str(settings.DATA_DIR / "jobs.db"))
+
+
+def note_over(sessions: sessionmaker[Session]) -> None:
+    """Record what ended by its own moment: the emergency switch, which was over without this."""
+    with sessions() as db:
+        if emergency.note_over(db):
+            db.commit()
 
 
 def tidy_up(sessions: sessionmaker[Session]) -> None:

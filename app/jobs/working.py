@@ -20,7 +20,7 @@ from app.core.entry.terms import Terms
 from app.core.errors import Refusal
 from app.core.learning import erasing, exporting, retention
 from app.core.people.sessions import Lifetimes
-from app.core.roster import imports
+from app.core.roster import following, imports
 from app.core.roster.holding import HoldLimits
 from app.models.records import Job, JobState
 
@@ -62,6 +62,7 @@ WORK: dict[JobKind, Callable[[Session, Job, Settings], dict[str, Any] | None]] =
     JobKind.ROSTER_CHECK: lambda db, job, settings: imports.check_in_background(
         db, job, HoldLimits(settings.ROSTER_HOLD_REMOVED, settings.ROSTER_HOLD_CHANGED)
     ),
+    JobKind.ROSTER_FOLLOW: lambda db, job, _: following.follow_in_background(db, job),
     JobKind.INVITE: _invite,
 }
 """What does each kind of job: it may commit as it goes and call `backlog.report`, and what it

@@ -96,3 +96,19 @@ class QuotaUse(Base):
     )
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     used: Mapped[int] = mapped_column(Integer)
+
+
+class Emergency(Base):
+    """At most one row: until when every program is open to everybody who is signed in, and why.
+
+    While it is there and `ends_at` is to come the switch is on; it goes when that is over.
+    """
+
+    __tablename__ = "emergency"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    began_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    reason: Mapped[str] = mapped_column(String(500))
+    began_by: Mapped[int | None] = mapped_column(Integer)
+    """Who switched it on, without a foreign key: it outlives the account. NULL for a command."""

@@ -106,6 +106,8 @@ class RosterImport(Base):
     losing_session: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     held: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     """The rules that hold it back (`core.roster.holding`); NULL or empty if none does."""
+    told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When those who may let it go were told by mail that it is held, which is done once."""
     asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When the first of two admins let a held import go."""
     asked_by: Mapped[int | None] = mapped_column(Integer)

@@ -329,6 +329,22 @@ def test_pages_of_the_admin_area(admin: Visit, look: Look) -> None:
         look.at(page, f"admin{path}")
 
 
+def test_pages_of_an_emergency(admin: Visit, look: Look) -> None:
+    page = admin.page
+    admin.goto("/admin/programs/emergency")
+    admin.press("Open all programs")
+    expect(page.locator("[data-error-summary]")).to_be_focused()
+    look.at(page, "admin emergency problem")
+    admin.fill(reason="The list of this morning lacks a class")
+    admin.press("Open all programs")
+    expect(page.get_by_text("Emergency: all programs are open.")).to_be_visible()
+    look.at(page, "admin emergency on")
+    admin.press("End it now")
+    expect(page.get_by_text("It is over.")).to_be_visible()
+    admin.goto("/emergency_fix_user_lo_ids")
+    look.at(page, "admin set anew")
+
+
 def test_pages_of_an_import(admin: Visit, look: Look) -> None:
     page = admin.page
     admin.goto("/admin/roster")

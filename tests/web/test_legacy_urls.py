@@ -128,35 +128,10 @@ def test_case_26_every_legacy_address_answers_its_proper_caller(app, programs, p
             # The chat is a script's; leaving comes last, because nobody is there after it.
             script = path in {"/chat", "/clear_chat_history", "/admin/add_user"}
             status = call(who, method, path, token=token, script=script).status_code
-            assert status < 500 or status == 501, (method, path, status)
+            assert status < 500, (method, path, status)
             assert status not in {404, 405}, (method, path, status)
             if table is not PUBLIC:
                 assert status not in {401, 403}, (method, path, status)
-
-
-def test_case_26_what_is_not_built_says_what_to_use_today(people):
-    admin = people.admin()
-    token = admin.token("/admin")
-    waiting = [
-        (method, path)
-        for method, path in calls(ADMIN)
-        if call(admin, method, path, token=token).status_code == 501
-    ]
-    assert waiting == [
-        ("POST", "/admin/upload_user_csv"),
-        ("GET", "/admin/check_duplicates"),
-        ("POST", "/admin/remove_duplicates"),
-        ("POST", "/emergency_disable_access_control"),
-        ("POST", "/emergency_fix_user_lo_ids"),
-    ]
-    for method, path in waiting:
-        page = admin.page(call(admin, method, path, token=token))
-        words = page.select_one("main .notice").text.strip()
-        assert "page" in words, path
-        assert admin.get(page.select_one("main .admin-main a.btn")["href"]).status_code == 200
-        answer = call(admin, method, path, token=token, script=True)
-        assert answer.status_code == 501
-        assert answer.json == {"success": False, "error": words}
 
 
 def test_case_27_admin_addresses_are_closed_to_everybody_else(people, visitors):
@@ -226,7 +201,6 @@ def test_case_25_an_emergency_address_explains_and_changes_nothing(people, db):
         assert page.status_code == 200
         assert "visiting it changes nothing" in page.text
         assert admin.client.post(path).status_code == 400
-        assert admin.submit("/admin", to=path).status_code == 501
         message = admin.get(path, headers={"Accept": "application/json"}).json["message"]
         assert "changes nothing" in message
     learner = people.signed_in(ADA)

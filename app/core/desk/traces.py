@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import func, select
@@ -12,9 +12,9 @@ from app.core.audit import Event
 from app.core.desk.case import Case
 from app.core.desk.finding import About, Finding, Mend, Said, Tone, found
 from app.core.errors import N_
-from app.core.learning import programs
+from app.core.learning import emergency, programs
 from app.models.people import RoleGrant
-from app.models.programs import Program
+from app.models.programs import Emergency, Program
 from app.models.records import AuditEntry, MessageState, OutgoingMessage
 
 SHOWN = 5
@@ -50,6 +50,7 @@ METHODS = {
 }
 MAILS = {
     "have_account": N_("mail “You have an account”"),
+    "import_held": N_("note of a held import"),
     "invitation": N_("invitation"),
     "name_differs": N_("mail “The name differs”"),
     "new_device": N_("note of a new device"),
@@ -172,23 +173,33 @@ def _programs(db: Session, case: Case) -> Iterator[Finding]:
     has_role = case.user is not None and db.scalar(
         select(RoleGrant.user_id).where(RoleGrant.user_id == case.user.id).limit(1)
     )
+    opened = emergency.standing(db) if case.pending is None else None
     all_active = list(db.scalars(active))
     for program in all_active:
         asked = {each.lo_root_id for each in program.lo_root_ids}
-        common = sorted(asked & case.ids)
-        values: dict[str, Any] = {"program": program.name, "ids": common or sorted(asked)}
         if programs.INTERNAL in asked:
             if has_role:
                 words = N_("%(program)s is open: it is for people with a role.")
-                yield found(About.PROGRAMS, Tone.GOOD, words, **values)
-        elif not asked:
-            words = N_("%(program)s is open: it asks for no LO Root ID.")
-            yield found(About.PROGRAMS, Tone.GOOD, words, **values)
-        elif common:
-            words = N_("%(program)s is open, by %(ids)s.")
-            yield found(About.PROGRAMS, Tone.GOOD, words, **values)
+                yield found(About.PROGRAMS, Tone.GOOD, words, program=program.name)
         else:
-            words = N_("%(program)s is closed: it asks for %(ids)s.")
-            yield found(About.PROGRAMS, Tone.CALM, words, **values)
+            yield _program(program.name, asked, case.ids, opened)
     if not all_active:
         yield found(About.PROGRAMS, Tone.WARN, N_("There are no programs."))
+
+
+def _program(
+    name: str, asked: set[str], held: Collection[str], opened: Emergency | None
+) -> Finding:
+    """Whether a program that asks for these ids is open to who holds those."""
+    common = sorted(asked.intersection(held))
+    if not asked:
+        words = N_("%(program)s is open: it asks for no LO Root ID.")
+        return found(About.PROGRAMS, Tone.GOOD, words, program=name)
+    if common:
+        words = N_("%(program)s is open, by %(ids)s.")
+        return found(About.PROGRAMS, Tone.GOOD, words, program=name, ids=common)
+    if opened is not None:
+        words = N_("%(program)s is open until %(until)s, by the emergency switch alone.")
+        return found(About.PROGRAMS, Tone.GOOD, words, program=name, until=opened.ends_at)
+    words = N_("%(program)s is closed: it asks for %(ids)s.")
+    return found(About.PROGRAMS, Tone.CALM, words, program=name, ids=sorted(asked))

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, undefer
 
 from app.core import clock
 from app.core.errors import N_, ProgramClosed, UnknownProgram
+from app.core.learning import emergency
 from app.models.people import RoleGrant, UserLoRootId
 from app.models.programs import Program, ProgramLoRootId
 
@@ -35,7 +36,8 @@ def opened_to(user_id: int) -> ColumnElement[bool]:
     """The SQL condition under which a `Program` is open to this person.
 
     A program without LO Root IDs is open to everybody who is signed in, and one that is tagged
-    `INTERNAL` to everybody with a role, whatever they hold.
+    `INTERNAL` to everybody with a role, whatever they hold. While the emergency switch is on
+    every other program is open, and it is asked about in the same statement.
     """
     has_role = exists().where(RoleGrant.user_id == user_id)
     by_class = or_(
@@ -46,6 +48,7 @@ def opened_to(user_id: int) -> ColumnElement[bool]:
             UserLoRootId.user_id == user_id,
         ),
     )
+    by_class = or_(by_class, emergency.is_on())
     return or_(and_(is_internal(), has_role), and_(not_(is_internal()), by_class))
 
 
@@ -54,6 +57,14 @@ def is_internal() -> ColumnElement[bool]:
     return exists().where(
         ProgramLoRootId.chatbot_id == Program.id, ProgramLoRootId.lo_root_id == INTERNAL
     )
+
+
+def count_closed(db: Session) -> int:
+    """How many active programs ask for an LO Root ID: the emergency switch opens these to all."""
+    asks = exists().where(ProgramLoRootId.chatbot_id == Program.id)
+    here = (Program.is_active.is_(True), Program.deleted_at.is_(None))
+    found = select(func.count(Program.id)).where(*here, asks, not_(is_internal()))
+    return db.scalar(found) or 0
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, CursorResult, and_, delete, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from app.addresses import BadAddress, canonical
@@ -15,7 +14,7 @@ from app.core.errors import BeyondYours, LastOwner, NobodyThere, OwnRole, RoleHe
 from app.core.outbox import Cap, Kind
 from app.core.people import rolebook, roles, users
 from app.core.people.roles import OWNER, WORDS
-from app.models.people import Role, RoleGrant, Status, User
+from app.models.people import Role, RoleGrant, User
 
 
 def grant(db: Session, role_id: int, email: str, *, by: int | None, origin: Origin) -> User:
@@ -96,19 +95,11 @@ def check_within(db: Session, by: int | None, permissions: list[str] | set[str])
 def _another_owner(user_id: int) -> ColumnElement[bool]:
     # Somebody who is kept out owns nothing that they could pass on.
     other = aliased(RoleGrant)
-    today = datetime.combine(clock.today(), time(), UTC)
-    is_open = or_(
-        User.enforced.is_(False),
-        and_(
-            func.lower(func.trim(User.status)) == Status.ACTIVE.lower(),
-            or_(User.expiry_date.is_(None), User.expiry_date >= today),
-        ),
-    )
     owns = (
         select(other.user_id)
         .join(Role, Role.id == other.role_id)
         .join(User, User.id == other.user_id)
-        .where(Role.name == OWNER, other.user_id != user_id, is_open)
+        .where(Role.name == OWNER, other.user_id != user_id, users.is_open())
     )
     return owns.exists()
 

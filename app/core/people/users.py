@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time
 from functools import cache
 
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, exists, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from app.core import clock
@@ -26,6 +36,18 @@ def on_list() -> ColumnElement[bool]:
         exists().where(RosterLine.address == User.address, RosterLine.active.is_(True)),
         exists().where(Entitlement.user_id == User.id, Entitlement.source != Source.ROSTER.value),
         exists().where(RoleGrant.user_id == User.id),
+    )
+
+
+def is_open() -> ColumnElement[bool]:
+    """The SQL condition under which neither status nor expiry date keeps a `User` out."""
+    today = datetime.combine(clock.today(), time(), UTC)
+    return or_(
+        User.enforced.is_(False),
+        and_(
+            func.lower(func.trim(User.status)) == Status.ACTIVE.lower(),
+            or_(User.expiry_date.is_(None), User.expiry_date >= today),
+        ),
     )
 
 

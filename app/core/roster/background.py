@@ -15,7 +15,7 @@ from app.core import audit, backlog
 from app.core.audit import NOWHERE, Event, Origin
 from app.core.backlog import JobKind
 from app.core.errors import FileGone
-from app.core.roster import checking, files, ledger, sources, undoing, uploads
+from app.core.roster import checking, files, ledger, sources, telling, undoing, uploads
 from app.core.roster.columns import mapped
 from app.core.roster.holding import HoldLimits
 from app.core.roster.reading import read_aside
@@ -92,6 +92,8 @@ def check_in_background(db: Session, job: Job, limits: HoldLimits) -> dict[str, 
     except Exception as error:
         ledger.leave(db, found.id, ImportState.CHECKING, ImportState.UPLOADED, error)
         raise
+    if found.held:
+        telling.tell_held(db, found)
     checking.record(db, found, NOWHERE, job.created_by)
     return {"added": found.added, "removed": found.removed, "changed": found.changed}
 

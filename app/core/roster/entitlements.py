@@ -7,9 +7,11 @@ what access reads. Both are written here, in one transaction, by statements over
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
+    CursorResult,
     Select,
     delete,
     except_,
@@ -40,10 +42,11 @@ def hold_list(db: Session) -> None:
     db.execute(select(ListInForce.id).with_for_update(read=True))
 
 
-def follow_list(db: Session, whose: ColumnElement[bool]) -> None:
+def follow_list(db: Session, whose: ColumnElement[bool]) -> int:
     """Give the people who meet the condition `whose` on `User` what the list grants, no more.
 
-    Who is left with no right to be here is signed out everywhere at once.
+    Who is left with no right to be here is signed out everywhere at once. Returns how many LO
+    Root IDs were taken away and given, in what access reads.
     """
     db.flush()  # The statements below must see a person who was added a moment ago.
     hold_list(db)
@@ -52,10 +55,10 @@ def follow_list(db: Session, whose: ColumnElement[bool]) -> None:
     _note_listed(db, whose)
     _take_what_went(db, people)
     _give_what_came(db, people)
-    _drop_unexplained(db, people)
-    _hold_explained(db, people)
+    moved = _drop_unexplained(db, people) + _hold_explained(db, people)
     off_list = select(User.id).where(whose, not_(users.on_list()))
     sessions.end_all_of(db, SignInSession.user_id.in_(off_list), "off_list")
+    return moved
 
 
 def grant(db: Session, user_id: int, lo_root_ids: Iterable[str], source: Source) -> None:
@@ -125,19 +128,20 @@ def _granted(people: Select[int]) -> Select[int, str]:
     )
 
 
-def _drop_unexplained(db: Session, people: Select[int]) -> None:
+def _drop_unexplained(db: Session, people: Select[int]) -> int:
     explained = exists().where(
         Entitlement.user_id == UserLoRootId.user_id,
         Entitlement.lo_root_id == UserLoRootId.lo_root_id,
     )
-    db.execute(
+    dropped = db.execute(
         delete(UserLoRootId)
         .where(UserLoRootId.user_id.in_(people), not_(explained))
         .execution_options(synchronize_session=False)
     )
+    return cast(CursorResult[Any], dropped).rowcount
 
 
-def _hold_explained(db: Session, people: Select[int]) -> None:
+def _hold_explained(db: Session, people: Select[int]) -> int:
     held = exists().where(
         UserLoRootId.user_id == Entitlement.user_id,
         UserLoRootId.lo_root_id == Entitlement.lo_root_id,
@@ -147,4 +151,8 @@ def _hold_explained(db: Session, people: Select[int]) -> None:
         .where(Entitlement.user_id.in_(people), not_(held))
         .distinct()
     )
-    db.execute(insert(UserLoRootId).from_select(["user_id", "lo_root_id"], missing))
+    given = db.execute(
+        insert(UserLoRootId).from_select(["user_id", "lo_root_id"], missing),
+        execution_options={"preserve_rowcount": True},
+    )
+    return cast(CursorResult[Any], given).rowcount

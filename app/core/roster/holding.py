@@ -10,7 +10,7 @@ from app.core import audit, backlog, clock
 from app.core.audit import NOWHERE, Event, Origin
 from app.core.backlog import JobKind
 from app.core.errors import ImportSettled, ListChanged, NumberDiffers, SecondAdmin
-from app.core.roster import ledger
+from app.core.roster import ledger, telling
 from app.models.records import Job
 from app.models.rosters import ImportState, RosterImport
 
@@ -71,6 +71,8 @@ def may_go(
     if found.state != ImportState.HELD.value:
         ledger.move(db, found, [ImportState.CHECKED], ImportState.HELD)
         _record(db, Event.ROSTER_HELD, origin, by, found)
+    if two_person or not force:
+        telling.tell_held(db, found)
     if not force and typed is None:
         return False
     if not force and typed != number_to_type(found):

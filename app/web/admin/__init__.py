@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 
 from app.core.desk import insight
 from app.core.errors import N_, NotAllowed
+from app.core.learning import emergency
 from app.core.people.roles import Permission
 from app.edge import identity
 from app.edge.db import db
@@ -58,7 +59,7 @@ def guard() -> None:
 
 @bp.context_processor
 def menu() -> dict[str, Any]:
-    """The areas that this person may see."""
+    """The areas that this person may see, and what says on every page that all is open."""
     held = identity.permissions()
     here = (request.endpoint or "").split("_")[0]
     areas = [
@@ -66,7 +67,7 @@ def menu() -> dict[str, Any]:
         for endpoint, label, permission in AREAS
         if permission is None or permission.value in held
     ]
-    return {"admin_areas": areas, "can": held}
+    return {"admin_areas": areas, "can": held, "find_emergency": lambda: emergency.standing(db)}
 
 
 @bp.get("", strict_slashes=False)

@@ -37,6 +37,7 @@ KINDS = {
     JobKind.PEOPLE.value: N_("Change many people"),
     JobKind.ROSTER_APPLY.value: N_("Put a list in force"),
     JobKind.ROSTER_CHECK.value: N_("Check a list"),
+    JobKind.ROSTER_FOLLOW.value: N_("Set what people hold to the list"),
 }
 """What each kind of job is called, in words; an unknown one goes by the name that the code has."""
 

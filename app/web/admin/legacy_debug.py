@@ -9,7 +9,7 @@ from app.core import audit
 from app.core.audit import Event
 from app.core.desk import explain
 from app.core.errors import NotFound
-from app.core.learning import catalogue, programs, quota
+from app.core.learning import catalogue, emergency, programs, quota
 from app.core.people.roles import Permission
 from app.edge import identity
 from app.edge.db import commit, db
@@ -53,7 +53,7 @@ def debug_access_control() -> ResponseReturnValue:
         for program, people in catalogue.listed(db, limit=1000)
     ]
     _note(None, looked_at="access_control")
-    return jsonify(access_control=True, programs=listed)
+    return jsonify(access_control=emergency.standing(db) is None, programs=listed)
 
 
 @bp.get("/debug_quota/<code>")

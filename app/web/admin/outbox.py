@@ -42,6 +42,7 @@ KINDS = {
     Kind.ADDRESS_CHANGED.value: N_("Address changed"),
     Kind.ADMIN_TEST.value: N_("Test mail"),
     Kind.HAVE_ACCOUNT.value: N_("Has an account already"),
+    Kind.IMPORT_HELD.value: N_("An import is held"),
     Kind.INVITATION.value: N_("Invitation"),
     Kind.NAME_DIFFERS.value: N_("Name differs"),
     Kind.NEW_DEVICE.value: N_("Sign-in on a new device"),

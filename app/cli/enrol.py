@@ -1,0 +1,53 @@
+"""`flask rollcall people add-all`: accounts made of a file at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+from flask.cli import with_appcontext
+
+from app.cli.ground import session
+from app.core.audit import NOWHERE
+from app.core.desk.people import enrolling
+from app.core.errors import Refusal
+from app.core.roster import sources, uploads
+
+
+@click.command("add-all")
+@click.argument("file", type=click.File("rb"))
+@click.option("--encoding", type=click.Choice(["cp1252"]), help="For a file that is not UTF-8.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@with_appcontext
+def add_all(file: BinaryIO, encoding: str | None, as_json: bool) -> None:
+    """Make accounts of the active people in FILE, who hold its LO Root IDs; no mail goes out."""
+    name = uploads.readable(Path(file.name).name)
+    with session() as db:
+        try:
+            with sources.readable(file) as (data, _digest):
+                found = enrolling.read(data, encoding=encoding)
+            result = enrolling.enrol(db, found, file_name=name, by=None, origin=NOWHERE)
+        except Refusal as refusal:
+            if as_json:
+                click.echo(json.dumps({"error": refusal.message, "code": refusal.code}))
+            click.echo(f"Refused: {refusal.message}", err=True)
+            sys.exit(1)
+        db.commit()
+    facts: dict[str, Any] = {
+        "added": result.added,
+        "existing": result.existing,
+        "inactive": found.inactive,
+        "warnings": [{"row": row, "reason": reason} for row, reason in found.warnings],
+        "more_warnings": found.more_warnings,
+    }
+    if as_json:
+        click.echo(json.dumps(facts, ensure_ascii=False))
+        return
+    for row, reason in found.warnings:
+        click.echo(f"row {row}: {reason}", err=True)
+    if found.more_warnings:
+        click.echo(f"and {found.more_warnings} more rows", err=True)
+    click.echo(f"{result.added} added, {result.existing} existing, {found.inactive} inactive")
