@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.test_looks import keep_picture
@@ -54,11 +54,21 @@ def fresh(start: Callable[..., Program]) -> Program:
     return start("wizard")
 
 
+@pytest.fixture(scope="module")
+def cookies(fresh: Program, browser: Browser) -> list[Any]:
+    """Those of its admin."""
+    visit = Visit(browser.new_context(), fresh.url)
+    visit.set_up_admin(fresh.admin_link)
+    kept = visit.context.cookies()
+    visit.context.close()
+    return kept
+
+
 def test_an_import_is_seen_moving_held_applied_and_taken_back(
-    fresh: Program, visits: Callable[..., Visit]
+    fresh: Program, visits: Callable[..., Visit], cookies: list[Any]
 ) -> None:
     admin = visits(fresh)
-    admin.set_up_admin(fresh.admin_link)
+    admin.context.add_cookies(cookies)
     the_columns_are_asked_about(admin)
     the_progress_moves(admin)
     the_number_is_asked_for(admin)
@@ -134,12 +144,11 @@ def it_is_taken_back(admin: Visit) -> None:
     picture(page, "compare")
 
 
-def test_without_script_look_again_leads_on(fresh: Program, visits: Callable[..., Visit]) -> None:
-    scripted, admin = visits(fresh), visits(fresh, java_script_enabled=False)
-    scripted.goto("/login")
-    scripted.sign_in("grace@agency.example", "seven violet lanterns")
-    expect(scripted.page.get_by_role("link", name="Sign out")).to_be_visible()
-    admin.context.add_cookies(scripted.context.cookies())
+def test_without_script_look_again_leads_on(
+    fresh: Program, visits: Callable[..., Visit], cookies: list[Any]
+) -> None:
+    admin = visits(fresh, java_script_enabled=False)
+    admin.context.add_cookies(cookies)
     admin.upload(roster(PEOPLE, 5), "plain.csv")
     admin.page.get_by_role("button", name="heck the file").click()
     for _ in range(120):
