@@ -209,5 +209,6 @@ def test_nobody_changes_somebody_who_may_do_more(people, visitors, db):
     desk = helper(people, visitors, "help desk")
     whose = path(db, "manager@agency.example", "sign-out")
     token = desk.token("/admin/people")
-    desk.client.post(whose, data={"csrf_token": token})
+    answer = desk.follow(desk.client.post(whose, data={"csrf_token": token}))
+    assert "This person may do things here that you may not." in answer.text
     assert manager.get("/admin/people").status_code == 200
