@@ -14,7 +14,7 @@ def choose(settings: SimpleNamespace) -> Answer:
     Passages of the content unless OPENAI_API_KEY or OPENAI_BASE_URL is set.
     """
     if settings.OPENAI_API_KEY or settings.OPENAI_BASE_URL:
-        # Its library is a third of what every start takes, and most installations do without.
+        # Its library is a third of what every start takes, and most installations do without it.
         from app.answers.openai import ask_model  # noqa: PLC0415
 
         return ask_model(settings)

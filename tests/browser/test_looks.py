@@ -295,7 +295,11 @@ def test_the_page_that_asks_again(
     learner.sign_in(ADA)
     page.wait_for_url("**/program_select")
     with closing(sqlite3.connect(program.folder / "rollcall.db", isolation_level=None)) as database:
-        database.execute("UPDATE sessions SET proved_at = '2026-01-01 00:00:00.000000'")
+        database.execute(
+            "UPDATE sessions SET proved_at = '2026-01-01 00:00:00.000000'"
+            " WHERE user_id = (SELECT id FROM users WHERE email = ?)",
+            [ADA],
+        )
     learner.goto("/account/password")
     expect(page.get_by_role("heading", level=1)).to_have_text("Please confirm it is you")
     expect(page.get_by_label("Password", exact=True)).to_be_focused()

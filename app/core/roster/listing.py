@@ -216,17 +216,19 @@ def write_problems(db: Session, import_id: int) -> Iterator[str]:
     header = [each["name"] for each in found.columns or []]
     if not any(header):
         header = list(COLUMNS)
+    return sheets.write_csv([*header, *PROBLEM_COLUMNS], _problem_rows(db, import_id, len(header)))
+
+
+def _problem_rows(db: Session, import_id: int, width: int) -> Iterator[list[Any]]:
+    # The query begins with the first row that is wanted, so that it may be read while it is sent.
     query = (
         select(RosterProblem.line, RosterProblem.reason, RosterProblem.cells)
         .where(RosterProblem.import_id == import_id, RosterProblem.is_remark.is_(False))
         .order_by(RosterProblem.line, RosterProblem.id)
         .execution_options(yield_per=BATCH)
     )
-    rows = (
-        [*_fitted(cells or [], len(header)), line, reason]
-        for line, reason, cells in db.execute(query)
-    )
-    return sheets.write_csv([*header, *PROBLEM_COLUMNS], rows)
+    for line, reason, cells in db.execute(query):
+        yield [*_fitted(cells or [], width), line, reason]
 
 
 def _fitted(cells: list[str], width: int) -> list[str]:
