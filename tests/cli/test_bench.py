@@ -56,6 +56,22 @@ def test_a_quick_run_measures_every_figure_and_judges_none():
     assert any("503" in remark for remark in told["chapters"][2]["remarks"]), "nobody was flooded"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("console", "--rows", "300"), ("roster", "--lines", "600", "--only", "sqlite")],
+    ids=["console", "roster"],
+)
+def test_a_run_on_few_rows_measures_every_figure(arguments):
+    run = bench(*arguments, "--json")
+    assert run.returncode == 0, run.stderr
+    figures = [
+        each for chapter in json.loads(run.stdout)["chapters"] for each in chapter["figures"]
+    ]
+    assert figures
+    assert all(each["value"] > 0 for each in figures)
+    assert {each["verdict"] for each in figures} <= {"too few", "held"}
+
+
 def test_a_figure_beyond_its_bound_is_missed():
     assert figure(1.05).verdict == "held"
     assert figure(1.06).verdict == "MISSED"

@@ -416,6 +416,7 @@ def test_a_held_import_waits_for_the_number(admin, db):
     preview = previewed(admin, many(7) + line())
     said = words(admin.get(preview), admin)
     assert "3 of 10 people would go. What takes more than 10 % is held." in said
+    assert "is held: somebody has to let it go" in admin.get("/admin").text
     for typed in ("", "2", "three"):
         refused = apply(admin, preview, typed=typed)
         assert refused.status_code == 422

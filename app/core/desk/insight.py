@@ -27,6 +27,8 @@ FRESH = timedelta(minutes=5)
 MOST = 1000
 """Messages of one state that are counted; beyond it the number says "at least"."""
 
+_WAITING = [ImportState.CHECKED.value, ImportState.HELD.value]
+
 
 @dataclass(frozen=True)
 class Overview:
@@ -39,15 +41,13 @@ class Overview:
     """Counted up to `MOST`."""
     in_force: RosterImport | None
     waiting: RosterImport | None
-    """The newest import that was checked and neither applied nor put aside."""
+    """The newest import that was checked, or is held, and neither applied nor put aside."""
 
 
 def overview(db: Session) -> Overview:
     """What an admin wants to know first; nothing here takes longer the more people there are."""
     in_force_id = imports.in_force(db)
     in_force = imports.get(db, in_force_id) if in_force_id else None
-    newest = imports.history(db, limit=1)
-    waiting = newest[0] if newest and newest[0].state == ImportState.CHECKED.value else None
     known = _known(db) if _is_large(in_force) else None
     listed, registered = known or _count_people(db)
     return Overview(
@@ -56,7 +56,12 @@ def overview(db: Session) -> Overview:
         programs=db.scalar(select(func.count(Program.id)).where(Program.deleted_at.is_(None))) or 0,
         failed_mails=count_mails(db, MessageState.FAILED),
         in_force=in_force,
-        waiting=waiting,
+        waiting=db.scalar(
+            select(RosterImport)
+            .where(RosterImport.state.in_(_WAITING))
+            .order_by(RosterImport.id.desc())
+            .limit(1)
+        ),
     )
 
 

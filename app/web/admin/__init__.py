@@ -17,6 +17,7 @@ from app.core.people.roles import Permission
 from app.edge import identity
 from app.edge.db import db
 from app.models.people import User
+from app.models.rosters import ImportState
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -92,7 +93,11 @@ def _todo(found: insight.Overview) -> list[tuple[str, str, str]]:
     """What waits for a person: words, address, and what the button there says."""
     things = []
     if found.waiting is not None:
-        words = _("The list %(file)s was checked and waits.", file=found.waiting.file_name)
+        name = found.waiting.file_name
+        if found.waiting.state == ImportState.HELD.value:
+            words = _("The list %(file)s is held: somebody has to let it go.", file=name)
+        else:
+            words = _("The list %(file)s was checked and waits.", file=name)
         address = url_for("admin.roster_preview", import_id=found.waiting.id)
         things.append((words, address, _("Look at it")))
     open_yet = found.listed - found.registered

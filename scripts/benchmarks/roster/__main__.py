@@ -11,20 +11,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-
 from app.config import ROOT
-from scripts.benchmarks import figures
+from scripts.benchmarks import databases, figures
 from scripts.benchmarks.figures import Chapter, Figure
 from scripts.benchmarks.roster import sample
-from tests.servers import start_postgres
 
 LINES = 1_000_000
 MOST_OF_CHECK = {"sqlite": 2.5, "postgresql": 4}
@@ -46,7 +40,7 @@ def main() -> int:
         lists = _lists(folder, asked.lines)
         for engine in [asked.only] if asked.only else ["sqlite", "postgresql"]:
             print(f"Measuring: {engine} …", file=sys.stderr)
-            with _database(engine, folder / engine) as url:
+            with databases.fresh(engine, folder / engine) as url:
                 chapters.append(_measure(engine, url, folder / engine, lists, asked.lines))
     print((figures.as_json if asked.json else figures.as_text)(figures.machine(), chapters))
     return 0 if figures.held(chapters) else 1
@@ -83,24 +77,6 @@ def _lists(folder: Path, lines: int) -> dict[str, Path]:
     sample.write(lists["changed"], lines, changed=1)
     sample.write(lists["part"], lines // LEGACY_SHARE)
     return lists
-
-
-@contextmanager
-def _database(engine: str, data: Path) -> Iterator[str]:
-    data.mkdir()
-    data.chmod(0o755)
-    own = start_postgres(data / "postgres") if engine == "postgresql" else None
-    try:
-        if own is not None:
-            own.create("bench")
-        url = own.url("bench") if own is not None else f"sqlite:///{data / 'bench.db'}"
-        alembic = Config(str(ROOT / "alembic.ini"))
-        alembic.attributes["url"] = url
-        command.upgrade(alembic, "head")
-        yield url
-    finally:
-        if own is not None:
-            own.stop()
 
 
 def _floor(url: str, path: Path, way: str) -> float:

@@ -1,38 +1,21 @@
-"""`scripts/bench people`: how long a page of the list of people takes among a million.
+"""How long a page of the list of people takes: every filter, order and search of the page.
 
-The core alone, without a browser: every filter, order and search that a page can ask for, on the
-first page and on the last. Of several looks the middle one counts, after one that nobody counts.
+Each on the first page and on the last.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from functools import partial
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from app.config import ROOT
 from app.core.people.directory import find
-from app.core.people.orders import Order, Place
+from app.core.people.orders import SORTS, Order, Place
 from app.core.people.wanted import Wanted
-from app.database import make_engine, make_sessions
-from scripts.benchmarks import figures
-from scripts.benchmarks.figures import Chapter, Figure
-from tests.servers import start_postgres
+from scripts.benchmarks.console.looks import page
+from scripts.benchmarks.figures import Chapter
 
-BOUND = 100
-"""Milliseconds that a page may take."""
-
-LOOKS = 5
 SYLLABLES = ["an", "der", "son", "mo", "ri", "ka", "lin", "bur", "to", "va", "wes", "zu", "pe"]
 
 WANTED: dict[str, dict[str, str]] = {
@@ -100,31 +83,18 @@ HELD = [
 ]
 
 
-def main() -> int:
-    """Fill a database, measure every page, print the figures; 1 if one missed its bound."""
-    asked = _options()
-    with _database(own_postgres=asked.postgres) as url:
-        engine = make_engine(url)
-        print(f"Filling: {asked.people} people …", file=sys.stderr)
-        fill(engine, asked.people)
-        print("Measuring …", file=sys.stderr)
-        with make_sessions(engine)() as db:
-            chapters = [measure(db, sort) for sort in ("added", "name", "seen", "expiry")]
-        engine.dispose()
-    about = figures.machine() | {"people": asked.people, "database": url.partition(":")[0]}
-    print((figures.as_json if asked.json else figures.as_text)(about, chapters))
-    return 0 if figures.held(chapters) else 1
-
-
-def measure(db: Session, sort: str) -> Chapter:
-    """The time of the first and of the last page in this order, for everything wanted."""
-    found = []
-    for name, facts in WANTED.items():
-        wanted, order = Wanted.read(facts), Order.read(sort, "")
-        for which, place in (("first", None), ("last", Place(None, backwards=True))):
-            took = _middle(db, wanted, order, place)
-            found.append(Figure(f"{name}, {which}", took, "", unit=" ms", most=BOUND))
-    return Chapter(f"Sorted by {sort}", found, [])
+def measure(db: Session, people: int) -> list[Chapter]:
+    """The time of the first and of the last page in each order, for everything wanted."""
+    chapters = []
+    for sort in SORTS:
+        order, found = Order.read(sort, ""), []
+        for name, facts in WANTED.items():
+            wanted = Wanted.read(facts)
+            for which, place in (("first", None), ("last", Place(None, backwards=True))):
+                look = partial(find, db, wanted, order, place)
+                found.append(page(f"{name}, {which}", db, people, look))
+        chapters.append(Chapter(f"People sorted by {sort}", found, []))
+    return chapters
 
 
 def fill(engine: Engine, people: int) -> None:
@@ -141,51 +111,3 @@ def fill(engine: Engine, people: int) -> None:
             if each != "ANALYZE" or dialect == "postgresql":
                 connection.execute(text(each))
         connection.execute(text("DROP TABLE bench_names"))
-
-
-def _middle(db: Session, wanted: Wanted, order: Order, place: Place | None) -> float:
-    took = []
-    for _ in range(LOOKS + 1):
-        began = time.perf_counter()
-        find(db, wanted, order, place)
-        took.append((time.perf_counter() - began) * 1000)
-        db.rollback()
-        db.expunge_all()
-    return statistics.median(took[1:])
-
-
-@contextmanager
-def _database(*, own_postgres: bool) -> Iterator[str]:
-    with TemporaryDirectory(prefix="rollcall-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        if not own_postgres:
-            yield _migrated(f"sqlite:///{folder / 'people.db'}")
-            return
-        server = start_postgres(folder / "postgres")
-        try:
-            server.create("people")
-            yield _migrated(server.url("people"))
-        finally:
-            server.stop()
-
-
-def _migrated(url: str) -> str:
-    alembic = Config(str(ROOT / "alembic.ini"))
-    alembic.attributes["url"] = url
-    command.upgrade(alembic, "head")
-    return url
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/bench people", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one object instead of a table")
-    parser.add_argument("--people", type=int, default=1_000_000, help="how many there are")
-    parser.add_argument(
-        "--postgres", action="store_true", help="a PostgreSQL of this run's own, not SQLite"
-    )
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    sys.exit(main())
