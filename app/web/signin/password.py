@@ -61,8 +61,9 @@ def login() -> ResponseReturnValue:
             form.form_errors.append(say(refusal))
             status, headers = refusal.status, headers_of(refusal)
         else:
-            commit()
+            # Asked before the commit: what follows one takes another connection and transaction.
             home = "admin.home" if roles.permissions_of(db, entered.user.id) else "programs.select"
+            commit()
             return identity.enter(entered, target or url_for(home))
     elif form.errors:
         status = 422
