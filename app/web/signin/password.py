@@ -61,15 +61,19 @@ def login() -> ResponseReturnValue:
             form.form_errors.append(say(refusal))
             status, headers = refusal.status, headers_of(refusal)
         else:
-            # Asked before the commit: what follows one takes another connection and transaction.
-            home = "admin.home" if roles.permissions_of(db, entered.user.id) else "programs.select"
+            target = target or _home(entered.user.id)
             commit()
-            return identity.enter(entered, target or url_for(home))
+            return identity.enter(entered, target)
     elif form.errors:
         status = 422
     why = session.pop("signed_out", None)
     page = render_template("signin/login.html", form=form, next=target or "", why=why)
     return page, status, headers
+
+
+def _home(user_id: int) -> str:
+    # Asked before the commit: what follows one takes another connection and transaction.
+    return url_for("admin.home" if roles.permissions_of(db, user_id) else "programs.select")
 
 
 @bp.route("/login_legacy", methods=["GET", "POST"])
