@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from app.cli.ground import session
+from app.cli.ground import refuse, session
 from app.core.audit import NOWHERE
 from app.core.errors import OtherCount
 from app.core.learning import erasing, exporting, transcripts
@@ -121,10 +120,7 @@ def _delete(db: Session, scope: Scope, confirm: int | None, *, as_json: bool) ->
                 db, scope, erasing.confirm(db, scope, typed=confirm)
             )
     except OtherCount as refusal:
-        if as_json:
-            click.echo(json.dumps({"error": refusal.message, "code": refusal.code} | result))
-        click.echo(f"Refused: {refusal.message}", err=True)
-        sys.exit(1)
+        refuse(refusal, as_json=as_json, facts=result)
     if as_json:
         click.echo(json.dumps(result))
     else:

@@ -6,17 +6,12 @@ Exit codes: 0 done, 1 refused and nothing changed, 2 wrong usage.
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy.orm import Session
 
-from app.cli.ground import session
+from app.cli.ground import change, session
 from app.core.audit import NOWHERE
-from app.core.errors import Refusal
 from app.core.learning import emergency as switch
 from app.core.learning.emergency import HOURS, MOST_HOURS
 
@@ -33,7 +28,7 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSO
 @as_json_option
 def begin(hours: int, reason: str, as_json: bool) -> None:
     """Open every active program to everybody who is signed in."""
-    with _change(as_json=as_json) as db:
+    with change(as_json=as_json) as db:
         switch.begin(db, hours=hours, reason=reason, by=None, origin=NOWHERE)
     _say(as_json=as_json)
 
@@ -42,7 +37,7 @@ def begin(hours: int, reason: str, as_json: bool) -> None:
 @as_json_option
 def end(as_json: bool) -> None:
     """End it now."""
-    with _change(as_json=as_json) as db:
+    with change(as_json=as_json) as db:
         switch.end(db, by=None, origin=NOWHERE)
     _say(as_json=as_json)
 
@@ -52,19 +47,6 @@ def end(as_json: bool) -> None:
 def status(as_json: bool) -> None:
     """Say whether it is on, until when, and why."""
     _say(as_json=as_json)
-
-
-@contextmanager
-def _change(*, as_json: bool) -> Iterator[Session]:
-    with session() as db:
-        try:
-            yield db
-        except Refusal as refusal:
-            if as_json:
-                click.echo(json.dumps({"error": refusal.message, "code": refusal.code}))
-            click.echo(f"Refused: {refusal.message}", err=True)
-            sys.exit(1)
-        db.commit()
 
 
 def _say(*, as_json: bool) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 from flask.cli import with_appcontext
 
-from app.cli.ground import session
+from app.cli.ground import change
 from app.core.audit import NOWHERE
 from app.core.desk.people import enrolling
-from app.core.errors import Refusal
 from app.core.roster import sources, uploads
 
 
@@ -25,17 +23,10 @@ from app.core.roster import sources, uploads
 def add_all(file: BinaryIO, encoding: str | None, as_json: bool) -> None:
     """Make accounts of the active people in FILE, who hold its LO Root IDs; no mail goes out."""
     name = uploads.readable(Path(file.name).name)
-    with session() as db:
-        try:
-            with sources.readable(file) as (data, _digest):
-                found = enrolling.read(data, encoding=encoding)
-            result = enrolling.enrol(db, found, file_name=name, by=None, origin=NOWHERE)
-        except Refusal as refusal:
-            if as_json:
-                click.echo(json.dumps({"error": refusal.message, "code": refusal.code}))
-            click.echo(f"Refused: {refusal.message}", err=True)
-            sys.exit(1)
-        db.commit()
+    with change(as_json=as_json) as db:
+        with sources.readable(file) as (data, _digest):
+            found = enrolling.read(data, encoding=encoding)
+        result = enrolling.enrol(db, found, file_name=name, by=None, origin=NOWHERE)
     facts: dict[str, Any] = {
         "added": result.added,
         "existing": result.existing,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-from typing import Any
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
 
 import click
 from alembic.config import Config
@@ -14,6 +18,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from app.config import ROOT, Settings
+from app.core.errors import Refusal
 
 
 class Commands(AppGroup):
@@ -38,6 +43,42 @@ def session() -> Session:
     """A database session; the command commits it."""
     opened: Session = current_app.extensions["rollcall"].sessions()
     return opened
+
+
+@contextmanager
+def change(*, as_json: bool) -> Iterator[Session]:
+    """A database session whose changes are committed at the end, or refused as `refuse` does."""
+    with session() as db:
+        try:
+            yield db
+        except Refusal as refusal:
+            refuse(refusal, as_json=as_json)
+        db.commit()
+        wake_if_wanted(db)
+
+
+def refuse(
+    refusal: Refusal,
+    *,
+    as_json: bool,
+    words: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> NoReturn:
+    """Say a refusal, in `words` where its own do not fit, and exit with 1.
+
+    As JSON too where that was asked for: `error`, `code`, and `facts`.
+    """
+    words = words or refusal.message
+    if as_json:
+        click.echo(json.dumps({"error": words, "code": refusal.code, **(facts or {})}))
+    click.echo(f"Refused: {words}", err=True)
+    sys.exit(1)
+
+
+def wake_if_wanted(db: Session) -> None:
+    """Wake the worker if something that was committed waits for it."""
+    if db.info.pop("worker_wanted", False):
+        current_app.extensions["rollcall"].wake()
 
 
 def keys() -> list[str]:

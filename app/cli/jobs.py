@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
-from app.cli.ground import session
+from app.cli.ground import change, session
 from app.core import backlog
 from app.core.audit import NOWHERE
 from app.core.desk import running
-from app.core.errors import Refusal
 from app.models.records import Job, JobState
 
 jobs = AppGroup("jobs", help="What runs in the background, and how far it is.")
@@ -59,20 +56,12 @@ def retry(job_id: int, as_json: bool) -> None:
 
 
 def _change(act: Any, job_id: int, words: str, *, as_json: bool) -> None:
-    with session() as db:
-        try:
-            act(db, job_id, by=None, origin=NOWHERE)
-        except Refusal as refusal:
-            if as_json:
-                click.echo(json.dumps({"error": refusal.message, "code": refusal.code}))
-            click.echo(f"Refused: {refusal.message}", err=True)
-            sys.exit(1)
-        db.commit()
-        if db.info.pop("worker_wanted", False):
-            current_app.extensions["rollcall"].wake()
-        job = backlog.get(db, job_id)
+    with change(as_json=as_json) as db:
+        act(db, job_id, by=None, origin=NOWHERE)
     if as_json:
-        click.echo(json.dumps(_facts(job, None), ensure_ascii=False))
+        with session() as db:
+            facts = _facts(backlog.get(db, job_id), None)
+        click.echo(json.dumps(facts, ensure_ascii=False))
     click.echo(words, err=True)
 
 

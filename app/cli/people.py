@@ -12,11 +12,10 @@ from datetime import date, datetime
 from typing import Any
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from app.cli.ground import session
+from app.cli.ground import refuse, session, wake_if_wanted
 from app.core.audit import NOWHERE
 from app.core.desk.people import removing, standing
 from app.core.errors import NobodyThere, Refusal
@@ -170,14 +169,10 @@ def _with(
         except Refusal as refusal:
             db.rollback()
             nobody = isinstance(refusal, NobodyThere)
-            words = f"Nobody has the address {email}." if nobody else refusal.message
-            if as_json:
-                click.echo(json.dumps({"error": words, "code": refusal.code}))
-            click.echo(f"Refused: {words}", err=True)
-            sys.exit(1)
+            words = f"Nobody has the address {email}." if nobody else None
+            refuse(refusal, as_json=as_json, words=words)
         db.commit()
-        if db.info.pop("worker_wanted", False):
-            current_app.extensions["rollcall"].wake()
+        wake_if_wanted(db)
     return result
 
 

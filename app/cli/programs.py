@@ -13,7 +13,7 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from app.cli.ground import session
+from app.cli.ground import refuse, session
 from app.core.audit import NOWHERE
 from app.core.errors import NotFound, Refusal
 from app.core.learning import catalogue, drafts, editing, openers
@@ -157,11 +157,8 @@ def _refusing(as_json: bool) -> Iterator[None]:
         yield
     except Refusal as refusal:
         unknown = isinstance(refusal, NotFound)
-        words = "There is no program of that code." if unknown else refusal.message
-        if as_json:
-            click.echo(json.dumps({"error": words, "code": refusal.code}))
-        click.echo(f"Refused: {words}", err=True)
-        sys.exit(1)
+        words = "There is no program of that code." if unknown else None
+        refuse(refusal, as_json=as_json, words=words)
 
 
 def _say(as_json: bool, words: str, **facts: Any) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
-from app.cli.ground import session
+from app.cli.ground import change, session
 from app.core.audit import NOWHERE
-from app.core.errors import Refusal
 from app.core.learning import retention as keeping
 
 
@@ -28,18 +25,10 @@ def retention(
     """Show for how many days conversations are kept, or set it for PROGRAM."""
     if bool(program) != (for_good or days is not None) or (for_good and days is not None):
         raise click.UsageError("Name a PROGRAM with --days N or --for-good, or nothing at all.")
+    if program:
+        with change(as_json=as_json) as db:
+            keeping.keep(db, program, days, typed=confirm, by=None, origin=NOWHERE)
     with session() as db:
-        try:
-            if program:
-                keeping.keep(db, program, days, typed=confirm, by=None, origin=NOWHERE)
-                db.commit()
-        except Refusal as refusal:
-            if as_json:
-                click.echo(json.dumps({"error": refusal.message, "code": refusal.code}))
-            click.echo(f"Refused: {refusal.message}", err=True)
-            sys.exit(1)
-        if db.info.pop("worker_wanted", False):
-            current_app.extensions["rollcall"].wake()
         kept = {each.program.code: each.days for each in keeping.all_kept(db)}
     if as_json:
         click.echo(json.dumps({"days": kept}))

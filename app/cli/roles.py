@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from app.cli.ground import session
+from app.cli.ground import change, session
 from app.core.audit import NOWHERE
-from app.core.errors import NotFound, Refusal
+from app.core.errors import NotFound
 from app.core.people import granting, rolebook
 from app.core.people.roles import WORDS
 from app.models.people import Role
@@ -55,7 +51,7 @@ def list_roles(as_json: bool) -> None:
 @as_json_option
 def grant(email: str, role_name: str, as_json: bool) -> None:
     """Give the person at EMAIL the role ROLE, and tell them by mail."""
-    with _change(as_json=as_json) as db:
+    with change(as_json=as_json) as db:
         granting.grant(db, _role(db, role_name).id, email, by=None, origin=NOWHERE)
     _say(email, role_name, "has", as_json=as_json)
 
@@ -66,25 +62,10 @@ def grant(email: str, role_name: str, as_json: bool) -> None:
 @as_json_option
 def withdraw(email: str, role_name: str, as_json: bool) -> None:
     """Take the role ROLE from the person at EMAIL; the last owner stays."""
-    with _change(as_json=as_json) as db:
+    with change(as_json=as_json) as db:
         person = granting.named(db, email)
         granting.withdraw(db, _role(db, role_name).id, person.id, by=None, origin=NOWHERE)
     _say(email, role_name, "no longer has", as_json=as_json)
-
-
-@contextmanager
-def _change(*, as_json: bool) -> Iterator[Session]:
-    with session() as db:
-        try:
-            yield db
-        except Refusal as refusal:
-            if as_json:
-                click.echo(json.dumps({"error": refusal.message, "code": refusal.code}))
-            click.echo(f"Refused: {refusal.message}", err=True)
-            sys.exit(1)
-        db.commit()
-        if db.info.pop("worker_wanted", False):
-            current_app.extensions["rollcall"].wake()
 
 
 def _role(db: Session, name: str) -> Role:

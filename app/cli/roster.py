@@ -17,7 +17,7 @@ from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from app.cli.ground import session, settings
+from app.cli.ground import refuse, session, settings
 from app.core import audit
 from app.core.audit import NOWHERE, Event
 from app.core.errors import Refusal
@@ -151,10 +151,7 @@ def _refusals(db: Session, as_json: bool) -> Iterator[None]:
             db, Event.ROSTER_REFUSED, NOWHERE, refusal=refusal.code, reason=refusal.message
         )
         db.commit()
-        if as_json:
-            click.echo(json.dumps({"error": refusal.message, "code": refusal.code}))
-        click.echo(f"Refused: {refusal.message}", err=True)
-        sys.exit(1)
+        refuse(refusal, as_json=as_json)
 
 
 def _go_on(db: Session, found: RosterImport, *, apply: bool, force: bool, as_json: bool) -> None:
