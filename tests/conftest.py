@@ -318,7 +318,7 @@ class People:
                     class_name="A class",
                     date="2026-03-02",
                     lo_root_id=lo_root_id,
-                    mark=marks_of([SEPARATOR.join(cells)])[0],
+                    mark=marks_of([SEPARATOR.join(cells).encode()])[0],
                 )
             )
         self.db.flush()

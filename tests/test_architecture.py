@@ -73,7 +73,6 @@ REASONS = {
     "app/core/entry/opening.py:open_account": "one row, a line for each column",
     "app/core/outbox.py:queue": "one row, a line for each column",
     "app/core/roster/columns.py": "every rule about one line of a list, in one place",
-    "app/core/roster/files.py": "every rule about a list as a file, in one place",
     "app/core/roster/checking.py:check": "one journey whose order is its safety",
     "app/core/roster/uploads.py:receive": "one row, a line for each column",
     "app/edge/logs.py:configure": "one table of what each log line passes through",

@@ -248,6 +248,15 @@ class ListRefused(Refusal):
     words = N_("This list has no active person in it. The list in force stays as it was.")
 
 
+class NobodyReadable(ListRefused):
+    """A roster without a person to let in that has problem lines; the first one is named."""
+
+    words = N_(
+        "This list has no active person in it. The list in force stays as it was."
+        " Problem lines: %(count)s, the first is line %(line)s. %(reason)s"
+    )
+
+
 class ListChanged(Refusal):
     """The list in force is not the one that this import was compared with."""
 

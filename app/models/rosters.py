@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Text,
     false,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -172,16 +173,23 @@ class RosterLine(LineColumns, Base):
     __table_args__ = (
         Index("ix_roster_lines_whose", "address", "active", "mark"),
         Index("ix_roster_lines_surname_key", "surname_key"),
+        # Lines of an earlier version, which are looked for before each check; mostly empty.
+        Index(
+            "ix_roster_lines_unmarked",
+            "id",
+            sqlite_where=text("mark IS NULL"),
+            postgresql_where=text("mark IS NULL"),
+        ),
     )
 
-    import_id: Mapped[int] = mapped_column(ForeignKey("roster_imports.id", ondelete="CASCADE"))
+    import_id: Mapped[int] = mapped_column(Integer)
 
 
 class StagedPart(Base):
-    """Lines that an import would bring for people who are new to the list, a batch as text.
+    """Lines that an import would bring for people who are new to the list, many packed together.
 
     Nothing is asked about them before they are applied, so that rows of a table would be for
-    nothing. `core.roster.plain` has the format.
+    nothing. `core.roster.packs` has the format.
     """
 
     __tablename__ = "roster_staged_parts"
@@ -234,12 +242,18 @@ class RosterChange(Base):
 
     __tablename__ = "roster_changes"
     __table_args__ = (
-        Index("ix_roster_changes_change", "import_id", "change", "last_name", "address"),
+        # People who are added are often all there are, and are found by the key well enough.
+        Index(
+            "ix_roster_changes_others",
+            "import_id",
+            "change",
+            "address",
+            sqlite_where=text("change <> 'added'"),
+            postgresql_where=text("change <> 'added'"),
+        ),
     )
 
-    import_id: Mapped[int] = mapped_column(
-        ForeignKey("roster_imports.id", ondelete="CASCADE"), primary_key=True
-    )
+    import_id: Mapped[int] = mapped_column(Integer, primary_key=True)
     address: Mapped[str] = mapped_column(String(254), primary_key=True)
     change: Mapped[str] = mapped_column(String(16))
     last_name: Mapped[str] = mapped_column(String)

@@ -260,7 +260,7 @@ def test_every_number_has_its_list(wizard, db, people):
     assert wizard.names(found, "added") == ["Cay", "New"]
     assert wizard.names(found, "back") == ["Cay"]
     assert wizard.names(found, "removed") == wizard.names(found, "losing_session") == ["Byron"]
-    assert wizard.names(found, "losing_program") == ["Byron", "Lovelace"]
+    assert wizard.names(found, "losing_program") == ["Lovelace", "Byron"]
     assert wizard.names(found, "inactive") == ["Off"]
     assert wizard.names(found, "unchanged") == ["Eve"]
     (ada,) = imports.list_changes(db, found.id, "changed")

@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from app.core.audit import NOWHERE
 from app.core.errors import Refusal
 from app.core.roster import imports, sheets
-from app.core.roster.files import FileRefused, Line, Problem, open_file
+from app.core.roster.files import Bad, FileRefused, Line, Lines, open_file
+from app.core.roster.plain import PlainReader, tabled
 from app.models.rosters import RosterImport
 
 HEADER = "user_code,last_name,email,status,class_name,date,lo_root_id\n"
@@ -203,13 +204,16 @@ CELLS = st.one_of(
     st.sampled_from(
         ["", " ", "Smith", " Smith ", "'=x", "nan", "A1;A2", "Active", "active ", "odd",
          "a@x.example", "A@X.example", "'+b@x.example", "not an address", "Mu\u00f1oz",
-         "\u00a0", "x" * 1001, "a\tb"]
+         "\u00a0", "x" * 1001, "a\tb", "a.b+c@sub-dom.x.example", "a@-x.example", "a@x.test",
+         "a@xn--mnchen-3ya.example", "a@b--c.example", "a@x.localhost", "m@\u00fc.example",
+         "a@" + "x" * 64 + ".example", "a..b@x.example", "a@x", "x" * 80 + "@x.example"]
     ),
     st.text("aA;,'\"\n \u00e9@.", max_size=6),
 )  # fmt: skip
 ROWS = st.lists(
     st.one_of(
         st.just(["U1", "Smith", "a@x.example", "Active", "C", "D", "A1"]),
+        st.builds(lambda name, email: ["U1", name, email, "Active", "C", "D", "A1"], CELLS, CELLS),
         st.lists(CELLS, min_size=6, max_size=8),
     ),
     min_size=1,
@@ -229,21 +233,21 @@ def test_reading_in_batches_finds_what_reading_line_by_line_finds(
         text += "".join(ADA for _ in range(700)) + ",".join(cells) + "\n"
     data = text.encode("utf-8")
 
-    def by_line() -> list[Any]:
-        found: list[Any] = []
-        for item in open_file(io.BytesIO(data), encoding=encoding):
-            if isinstance(item, Line):
-                ids = item.lo_root_ids or ("",)
-                found += [(item.number, item.address, item.last_name, each) for each in ids]
-            elif isinstance(item, Problem):
-                found.append((item.number, item.column, item.reason, item.address))
-        return sorted(found, key=str)
+    def by_line() -> tuple[list[Any], list[Any]]:
+        items = list(open_file(io.BytesIO(data), encoding=encoding))
+        lines = [item for item in items if isinstance(item, Line)]
+        notes = [tuple(item) for item in items if not isinstance(item, Line)]
+        return tabled(lines).rows(), sorted(notes, key=str)
 
-    def by_batch() -> list[Any]:
-        found: list[Any] = []
-        for batch in open_file(io.BytesIO(data), encoding=encoding).batches():
-            found += [(row[1], row[0], row[3], row[10]) for row in batch.rows]
-            found += [tuple(bad.note) for bad in batch.notes if isinstance(bad.note, Problem)]
-        return sorted(found, key=str)
+    def by_batch() -> tuple[list[Any], list[Any]]:
+        rows: list[Any] = []
+        notes: list[Bad] = []
+        file = open_file(io.BytesIO(data), encoding=encoding)
+        plain = PlainReader(file.shape, file.delimiter, file.encoding)
+        for found in file.batches(plain.read):
+            table = tabled(found.good) if isinstance(found, Lines) else found.rows
+            rows += table.rows()
+            notes += found.notes
+        return rows, sorted((tuple(bad.note) for bad in notes), key=str)
 
     assert by_batch() == by_line()

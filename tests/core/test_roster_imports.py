@@ -706,6 +706,7 @@ def test_the_number_of_statements_does_not_grow_with_the_people(db):
         with statements(db) as seen:
             found = bring_in(db, half + line("Lovelace", ADA))
         assert (found.changed, found.removed) == (size // 2, size - size // 2)
-        costs.append(len(seen))
+        # PostgreSQL is told once where its tables grew.
+        costs.append(sum(not each.startswith("ANALYZE") for each in seen))
     assert costs[1] == costs[2]
     assert db.scalar(select(func.count()).select_from(Entitlement)) == 2_000

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core.roster import ledger
-from app.core.roster.reading import TWO_NAMES
+from app.core.roster.columns import TWO_NAMES
 from app.models.people import User
 from app.models.rosters import RosterProblem
 

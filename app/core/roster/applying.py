@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import Any, cast
 
+import polars as pl
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
     Select,
-    Table,
     delete,
     exists,
     func,
@@ -28,7 +28,8 @@ from app.core.errors import ListChanged
 from app.core.outbox import Kind
 from app.core.people import users
 from app.core.roster import entitlements, ledger, staging
-from app.core.roster.plain import LINE, ROW_COLUMNS, TAB
+from app.core.roster.packs import unpacked
+from app.core.roster.plain import ROW_COLUMNS, marked
 from app.core.roster.undisturbed import undisturbed
 from app.models.people import User
 from app.models.records import Job
@@ -50,9 +51,6 @@ KEPT = 3
 
 LONGEST = timedelta(hours=1)
 """How long the transaction of an apply may take before another worker tries."""
-
-PARTS = 2
-"""Parts of new lines that are written at once."""
 
 _QUIET = {"synchronize_session": False}
 
@@ -101,15 +99,6 @@ def apply_in_background(db: Session, job: Job) -> dict[str, int]:
         ledger.leave(db, found.id, ImportState.APPLYING, ImportState.CHECKED, error)
         raise
     return {"added": found.added, "removed": found.removed, "changed": found.changed}
-
-
-def discard(db: Session, import_id: int, *, by: int | None, origin: Origin) -> None:
-    """Put an import aside that is not at work or settled; the list stays. The caller commits."""
-    found = ledger.get(db, import_id)
-    open_states = (*ledger.WAITING, ImportState.UPLOADED, ImportState.FAILED)
-    ledger.move(db, found, open_states, ImportState.DISCARDED)
-    ledger.drop_files(db, found.id)
-    audit.record(db, Event.ROSTER_DISCARDED, origin, actor_id=by, import_id=found.id)
 
 
 def _claim(
@@ -161,17 +150,22 @@ def _take_out(db: Session, found: RosterImport, theirs: ColumnElement[bool], *, 
 def _add_new(db: Session, import_id: int) -> int:
     """Write the lines of people who are new to the list; how many lines they are."""
     parts = (
-        select(StagedPart.data)
-        .where(StagedPart.import_id == import_id)
-        .order_by(StagedPart.part)
-        .execution_options(yield_per=PARTS)
+        select(StagedPart.data).where(StagedPart.import_id == import_id).order_by(StagedPart.part)
     )
-    table = cast(Table, RosterLine.__table__)
+    # All of them, as no question can be asked while rows are written; packed they are small.
+    packs = db.scalars(parts).all()
     count = 0
-    for found in db.scalars(parts).partitions():
-        text = b"".join(found).decode()
-        count += len({line.split(TAB, LINE + 1)[LINE] for line in text.split("\n")[:-1]})
-        staging.put_text(db, table, import_id, ROW_COLUMNS, text)
+
+    def tables() -> Iterator[pl.DataFrame]:
+        nonlocal count
+        for data in packs:
+            rows = unpacked(data)
+            count += rows["line"].n_unique()
+            # The index of surnames is large, and its rows come in one place at a time like this.
+            yield marked(rows.sort("surname_key", maintain_order=True))
+
+    staging.put(db, RosterLine, import_id, ROW_COLUMNS, tables())
+    staging.tell_planner(db, count, RosterLine)
     return count
 
 

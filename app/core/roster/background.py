@@ -4,74 +4,30 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Mapping
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from app.core import audit, backlog
-from app.core.audit import NOWHERE, Event, Origin
-from app.core.backlog import JobKind
-from app.core.errors import FileGone
+from app.core import backlog
+from app.core.audit import NOWHERE
 from app.core.roster import checking, files, ledger, sources, telling, undoing, uploads
-from app.core.roster.columns import mapped
 from app.core.roster.holding import HoldLimits
 from app.core.roster.reading import read_aside
 from app.core.roster.undisturbed import undisturbed
 from app.models.records import Job
 from app.models.rosters import (
     ImportState,
-    Mode,
     RosterChange,
     RosterImport,
     RosterProblem,
-    RosterUpload,
     StagedLine,
     StagedPart,
 )
 
-AGAIN = (ImportState.UPLOADED, ImportState.CHECKED, ImportState.HELD, ImportState.FAILED)
-"""States from which an import can be checked, for the first time or again."""
-
 BETWEEN_REPORTS = 0.5
 """Seconds."""
-
-
-def start_check(
-    db: Session,
-    import_id: int,
-    *,
-    mapping: Mapping[str, int] | None,
-    encoding: str | None,
-    mode: str,
-    by: int | None,
-) -> Job:
-    """Have the worker check an uploaded file, with what was said about it. The caller commits.
-
-    Raises `NotFound`, `ImportSettled`, `FileGone`, and `FileRefused` for columns that cannot be.
-    """
-    found = ledger.get(db, import_id)
-    if not db.scalar(select(exists().where(RosterUpload.import_id == import_id))):
-        raise FileGone
-    if mapping is not None:
-        mapped(mapping, len(found.columns or []), headed=found.headed)
-    if encoding is not None and encoding not in files.ENCODINGS:
-        raise files.FileRefused(f"A roster cannot be read as “{encoding}”: utf-8 or cp1252.")
-    ledger.move(db, found, AGAIN, ImportState.CHECKING)
-    found.mapping = dict(mapping) if mapping is not None else found.mapping
-    found.encoding = files.ENCODINGS[encoding] if encoding else found.encoding
-    found.mode = Mode(mode).value
-    found.failure = None
-    return _send(db, found, by=by)
-
-
-def _send(db: Session, found: RosterImport, *, by: int | None) -> Job:
-    """Give an import that is `checking` to the worker."""
-    job = backlog.add(db, JobKind.ROSTER_CHECK, by=by, import_id=found.id)
-    found.job_id = job.id
-    return job
 
 
 def check_in_background(db: Session, job: Job, limits: HoldLimits) -> dict[str, int]:
@@ -105,6 +61,7 @@ def _check_file(db: Session, job: Job, found: RosterImport, limits: HoldLimits) 
         TemporaryFile() as spool,
         undisturbed(),
     ):
+        marks = ledger.in_force(db) is not None
         db.rollback()
         size = readable.seek(0, io.SEEK_END)
         readable.seek(0)
@@ -122,7 +79,7 @@ def _check_file(db: Session, job: Job, found: RosterImport, limits: HoldLimits) 
                 told = time.monotonic()
                 backlog.report(db, job, done=done, total=size, note="reading")
 
-        reading = read_aside(file, spool, report)
+        reading = read_aside(file, spool, marks=marks, report=report)
         _begin(db, job, found)
         checking.compare(db, found, reading, limits)
 
@@ -137,17 +94,3 @@ def _begin(db: Session, job: Job, found: RosterImport) -> None:
             .where(table.import_id == found.id)
             .execution_options(synchronize_session=False)
         )
-
-
-def start_undo(db: Session, import_id: int, *, by: int | None, origin: Origin) -> RosterImport:
-    """Have the worker check what taking the last import back would change; the caller commits.
-
-    It is an import like any other, which is then applied, held or put aside. Raises `NotFound`,
-    and `NothingToUndo` for all but the import that made the list in force.
-    """
-    made = undoing.begin(db, import_id, by=by)
-    _send(db, made, by=by)
-    audit.record(
-        db, Event.ROSTER_UPLOADED, origin, actor_id=by, import_id=made.id, undoes=import_id
-    )
-    return made

@@ -8,12 +8,13 @@ from __future__ import annotations
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
-from sqlalchemy import func, select, text
+from polars import col
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core import audit, clock
 from app.core.audit import Event, Origin
-from app.core.errors import N_, ListRefused
+from app.core.errors import ListRefused, NobodyReadable
 from app.core.roster import (
     changes,
     diff,
@@ -22,32 +23,24 @@ from app.core.roster import (
     ledger,
     losses,
     sources,
+    staging,
+    starting,
     undoing,
     uploads,
 )
 from app.core.roster.diff import Differences
 from app.core.roster.holding import HoldLimits, hold_rules
-from app.core.roster.reading import ACTIVE, Reading, read_aside
+from app.core.roster.reading import Reading, read_aside
 from app.core.roster.undisturbed import undisturbed
 from app.models.rosters import (
     Change,
     ImportState,
     Mode,
+    RosterChange,
     RosterImport,
     RosterProblem,
+    StagedLine,
 )
-
-MANY = 10_000
-"""Rows after which PostgreSQL is told that its tables have grown."""
-
-
-class NobodyReadable(ListRefused):
-    """A roster without a person to let in that has problem lines; the first one is named."""
-
-    words = N_(
-        "This list has no active person in it. The list in force stays as it was."
-        " Problem lines: %(count)s, the first is line %(line)s. %(reason)s"
-    )
 
 
 def check(
@@ -67,10 +60,11 @@ def check(
     but for one of problem lines; without `limits` nothing is held. Raises `FileRefused` for a file
     that cannot be read and `ListRefused` for one without a person to let in.
     """
+    marks = ledger.in_force(db) is not None
     db.rollback()  # No transaction waits for a file to be read.
     with sources.readable(stream) as (data, digest), TemporaryFile() as spool, undisturbed():
         file = files.open_file(data, encoding=encoding)
-        reading = read_aside(file, spool)
+        reading = read_aside(file, spool, marks=marks)
         adds = mode == Mode.ADD.value or (mode is None and uploads.only_adds(file.first))
         started = RosterImport(
             state=ImportState.CHECKED.value,
@@ -101,32 +95,34 @@ def compare(
     entitlements.hold_list(db)
     found.compared_with = ledger.in_force(db)
     found.lines, found.sample = reading.lines, reading.sample or found.sample
-    found.people = len(reading.people)
-    found.inactive = sum(not packed & ACTIVE for packed in reading.people.values())
+    people = reading.people
+    found.people = people.height
+    found.inactive = people.filter(col("active") == 0).height
     diff.mark_lines(db)
-    kept = reading.kept - reading.people.keys()
-    if found.mode == Mode.ADD.value:
-        differences = diff.add(reading.people, diff.in_force(db))
-    else:
-        differences = diff.replace(reading.people, diff.in_force(db), kept)
+    adds = found.mode == Mode.ADD.value
+    differences = _differences(db, reading, adds=adds)
     if not found.people or (found.people == found.inactive and not differences.before):
         raise _nobody(reading)
-    gained = changes.stage(db, found.id, reading.texts(), differences)
+    changes.stage(db, found.id, reading, differences)
     changes.write_notes(db, found.id, reading.notes)
-    if found.mode == Mode.ADD.value:
+    if adds:
         changes.drop_what_is_there(db, found.id, differences)
-    changes.write(db, found.id, differences, reading.names, gained)
+    changes.write(db, found.id, differences)
     hold(db, found, differences, limits)
+
+
+def _differences(db: Session, reading: Reading, *, adds: bool) -> Differences:
+    listed = diff.in_force(db)
+    if adds:
+        return diff.add(reading.people, listed)
+    return diff.replace(reading.people, listed, reading.kept)
 
 
 def hold(
     db: Session, found: RosterImport, differences: Differences, limits: HoldLimits | None
 ) -> None:
     """Write the counts, and hold the import where a rule says so."""
-    many = len(differences.changes) + len(differences.new) > MANY
-    if many and db.get_bind().dialect.name == "postgresql":
-        # Its planner would take the rows of this transaction for a handful.
-        db.execute(text("ANALYZE roster_staged_lines, roster_changes"))
+    staging.tell_planner(db, differences.known.height, StagedLine, RosterChange)
     losses.complete(db, found, differences)
     found.people_before, found.unchanged = differences.before, differences.unchanged
     found.added = differences.count(Change.ADDED)
@@ -171,7 +167,7 @@ def check_undo(
 
     Raises `NotFound`, and `NothingToUndo` for all but the import that made the list in force.
     """
-    made = undoing.begin(db, import_id, by=by)
+    made = starting.begin_undo(db, import_id, by=by)
     ledger.move(db, made, [ImportState.CHECKING], ImportState.CHECKED)
     hold(db, made, undoing.compare(db, made), limits)
     record(db, made, origin, by)

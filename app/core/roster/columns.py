@@ -26,6 +26,8 @@ CELL_LIMIT = 1_000
 """Characters of one cell that is read."""
 DELIMITERS = ",;\t|"
 
+TWO_NAMES = N_("This address stands with two last names; neither is applied.")
+
 _ALIASES = {
     "user_code": "usercode usercodes userid code",
     "last_name": "lastname lastnames surname surnames familyname apellido apellidos",

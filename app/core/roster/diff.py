@@ -2,107 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
-from sqlalchemy import Integer, Select, cast, func, select, update
+import polars as pl
+from polars import col
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.orm import Session
 
+from app.core.errors import ListChanged
+from app.core.roster import staging
 from app.core.roster.columns import COLUMNS
 from app.core.roster.marks import SEPARATOR, marks_of
-from app.core.roster.reading import ACTIVE, ACTIVE_BITS
 from app.models.rosters import Change, RosterLine
 
 BATCH = 5000
-"""Rows that are fetched at once."""
+"""Lines that are marked at once."""
 
-Sum = tuple[str, int, int]
+SUMS = {"address": pl.String, "total": pl.Int64, "count": pl.Int64}
 """A person of the list in force: address, sum of the marks, count of active lines."""
+
+_CHANGE = pl.Enum([change.value for change in Change])
+CHANGES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "address": pl.String, "change": _CHANGE, "last_name": pl.String, "gained": pl.String,
+}  # fmt: skip
+"""What becomes of a person; `gained` are the LO Root IDs of who could not enter before."""
+
+_WAS, _STAYS = col("count") > 0, col("active") > 0
 
 
 @dataclass
 class Differences:
     """Who changes, and how; the counts are of people who may enter."""
 
-    changes: dict[str, Change] = field(default_factory=dict)
-    """What becomes of people who stand on the list in force."""
-    new: dict[str, Change] = field(default_factory=dict)
+    known: pl.DataFrame
+    """What becomes of people who stand on the list in force, as `CHANGES`."""
+    new: pl.DataFrame
     """The others: they are added, or are inactive from the start."""
-    before: int = 0
-    unchanged: int = 0
+    before: int
+    unchanged: int
 
     def count(self, change: Change) -> int:
         """How many people change so."""
-        every = (*self.changes.values(), *self.new.values())
-        return sum(each is change for each in every)
+        meant = col("change") == change.value
+        return self.known.filter(meant).height + self.new.filter(meant).height
 
 
-def in_force(db: Session, among: Select[str] | None = None) -> Iterator[Sum]:
-    """Everybody on the list in force, or those with an address in `among`."""
-    active = func.sum(cast(RosterLine.active, Integer))
+def in_force(db: Session, among: Select[str] | None = None) -> Iterator[pl.DataFrame]:
+    """Everybody on the list in force, or those with an address in `among`, as `SUMS`."""
+    active = func.count().filter(RosterLine.active.is_(True))
     query = select(RosterLine.address, func.sum(RosterLine.mark), active)
     if among is not None:
         query = query.where(RosterLine.address.in_(among))
-    query = query.group_by(RosterLine.address).execution_options(yield_per=BATCH)
-    for rows in db.execute(query).partitions():
-        for address, total, count in rows:
-            yield address, int(total or 0), int(count or 0)
+    return staging.fetch(db, query.group_by(RosterLine.address), SUMS)
 
 
-def replace(people: dict[str, int], listed: Iterable[Sum], kept: set[str]) -> Differences:
-    """Compare with a list that replaces the one in force; empties `people` of who was there.
+def replace(people: pl.DataFrame, listed: Iterable[pl.DataFrame], kept: set[str]) -> Differences:
+    """Compare with a list that replaces the one in force; `people` have their sums as `mark`.
 
     Who is in `kept` and not in `people` has problem lines alone and stays as they were: a typing
     mistake takes nobody's access away.
     """
-    found = Differences()
-    changes = found.changes
-    for address, total, count in listed:
-        was = count > 0
-        found.before += was
-        packed = people.pop(address, None)
-        if packed is None:
-            if address not in kept:
-                changes[address] = Change.REMOVED if was else Change.INACTIVE
-        elif packed >> ACTIVE_BITS == total:
-            found.unchanged += was
-        else:
-            changes[address] = _change(was, packed & ACTIVE > 0)
-    found.new = _new(people)
-    return found
+    nothing = {"last_name": pl.lit(""), "gained": pl.lit("")}
+
+    def gone(part: pl.DataFrame) -> pl.DataFrame:
+        went = part.filter(~col("address").is_in([*kept]))
+        return went.select("address", _change(_WAS, pl.lit(False)), **nothing)
+
+    return _compared(people, listed, after=_STAYS, gone=gone)
 
 
-def add(people: dict[str, int], listed: Iterable[Sum]) -> Differences:
+def add(people: pl.DataFrame, listed: Iterable[pl.DataFrame]) -> Differences:
     """Compare with lines that come to those in force: who has new ones may change, nobody goes."""
-    found = Differences()
-    for address, total, count in listed:
-        was = count > 0
-        found.before += was
-        packed = people.pop(address, None)
-        if packed is None:
-            continue
-        if packed >> ACTIVE_BITS == total:
-            found.unchanged += was
-        else:
-            found.changes[address] = _change(was, was or packed & ACTIVE > 0)
-    found.new = _new(people)
+    return _compared(people, listed, after=_WAS | _STAYS, gone=None)
+
+
+def _compared(
+    people: pl.DataFrame,
+    listed: Iterable[pl.DataFrame],
+    *,
+    after: pl.Expr,
+    gone: Callable[[pl.DataFrame], pl.DataFrame] | None,
+) -> Differences:
+    """Compare part by part, so that the list in force is never in memory as a whole."""
+    found = Differences(pl.DataFrame(schema=CHANGES), people, before=0, unchanged=0)
+    known = [found.known]
+    there: list[pl.Series] = []
+    slim = people.select(col("address", "active", "^mark$")).with_row_index("row")
+    same = col("mark") == col("total")
+    for part in listed:
+        if "mark" not in people.columns:
+            raise ListChanged
+        both = part.join(slim, on="address", how="inner")
+        changed = both.filter(~same)
+        known.append(_changes(changed, people[changed["row"]].select("last_name", "ids"), after))
+        if gone is not None:
+            known.append(gone(part.join(both, on="address", how="anti")))
+        there.append(both["row"])
+        found.before += part.filter(_WAS).height
+        found.unchanged += both.filter(same & _WAS).height
+    if there:
+        mask = pl.repeat(True, people.height, eager=True, dtype=pl.Boolean)
+        people = people.filter(mask.scatter(pl.concat(there), False))
+    gained = col("ids").alias("gained")
+    found.new = people.select("address", _change(pl.lit(False), _STAYS), "last_name", gained)
+    found.known = pl.concat(known)
     return found
 
 
-def _new(people: dict[str, int]) -> dict[str, Change]:
-    """What becomes of those who are left; `people` is empty afterwards, as it is large."""
-    found = {
-        address: Change.ADDED if packed & ACTIVE else Change.INACTIVE
-        for address, packed in people.items()
-    }
-    people.clear()
-    return found
+def _changes(both: pl.DataFrame, more: pl.DataFrame, after: pl.Expr) -> pl.DataFrame:
+    """Who changes; who could not enter before gains all that they hold."""
+    gained = pl.when(~_WAS & after).then(col("ids")).otherwise(pl.lit("")).alias("gained")
+    return both.hstack(more).select("address", _change(_WAS, after), "last_name", gained)
 
 
-def _change(before: bool, after: bool) -> Change:
-    if before:
-        return Change.CHANGED if after else Change.REMOVED
-    return Change.ADDED if after else Change.INACTIVE
+def _change(before: pl.Expr, after: pl.Expr) -> pl.Expr:
+    changed, removed, added, inactive = (
+        pl.lit(each.value, _CHANGE)
+        for each in (Change.CHANGED, Change.REMOVED, Change.ADDED, Change.INACTIVE)
+    )
+    left = pl.when(after).then(changed).otherwise(removed)
+    came = pl.when(after).then(added).otherwise(inactive)
+    return pl.when(before).then(left).otherwise(came).alias("change")
 
 
 def mark_lines(db: Session) -> None:
@@ -110,6 +131,6 @@ def mark_lines(db: Session) -> None:
     columns = [getattr(RosterLine, name) for name in COLUMNS]
     query = select(RosterLine.id, *columns).where(RosterLine.mark.is_(None)).limit(BATCH)
     while rows := db.execute(query).all():
-        marks = marks_of(SEPARATOR.join(cells) for _id, *cells in rows)
+        marks = marks_of(SEPARATOR.join(cells).encode() for _id, *cells in rows)
         values = [{"id": row[0], "mark": mark} for row, mark in zip(rows, marks, strict=True)]
         db.execute(update(RosterLine), values)

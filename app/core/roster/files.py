@@ -1,17 +1,11 @@
-"""Reads a roster file, as a stream and in little memory: bytes in, lines and problems out.
-
-Longer than most modules: each limit stands beside the step of the reading that it guards.
-"""
+"""Reads a roster file, as a stream and in little memory: bytes in, lines and problems out."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, TypeVar
 
 from app.core.errors import N_
 from app.core.roster.columns import (
@@ -31,7 +25,16 @@ from app.core.roster.columns import (
     read_line,
     surname_key,
 )
-from app.core.roster.plain import Bad, Batch, PlainReader, Row, add_item
+from app.core.roster.records import (
+    PIECE,
+    SAVE_AGAIN,
+    Digest,
+    Feed,
+    Record,
+    blocks_of,
+    decoded,
+    records_of,
+)
 
 __all__ = [
     "FileRefused",
@@ -43,55 +46,29 @@ __all__ = [
     "surname_key",
 ]
 
-LINE_LIMIT = 65_536
-"""Characters of one physical line, and of one record that quotes spread over several lines."""
-RECORD_LINES = 100
-"""Physical lines of one record; a quote still open after them was never meant to be one."""
-OPEN_QUOTES = 100
-"""So many quotes may stay open; from then on no record goes beyond its line.
-
-Each was looked for in up to RECORD_LINES lines, and a file of nothing else must not cost that much.
-"""
-_CHUNK = 32_768
 _SAMPLE = 65_536
-# Four bytes are the most that UTF-8 needs for a character, so more bytes are too many characters.
-_LINE_BYTES = 4 * LINE_LIMIT
-# Stands for a line that was too long to keep. A file with a NUL of its own is refused.
-_TOO_LONG = "\0"
 _UTF8_BOM = b"\xef\xbb\xbf"
 ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "cp1252": "cp1252", "windows-1252": "cp1252"}
-SAVE_AGAIN = N_("This is no UTF-8 text. Save it as CSV UTF-8 in your spreadsheet and use that.")
-
 
 BATCH_LINES = 500
 """Lines that are read by themselves before they are handed on together."""
 
-
-class _Digest:
-    """The hash and the number of the bytes that were read."""
-
-    def __init__(self) -> None:
-        self._hash = hashlib.sha256()
-        self.size = 0
-
-    def update(self, data: bytes) -> None:
-        self._hash.update(data)
-        self.size += len(data)
-
-    def hexdigest(self) -> str:
-        return self._hash.hexdigest()
+T = TypeVar("T")
 
 
-class _Record(NamedTuple):
-    """One CSV record: the line it starts in, its cells, and what is wrong with it as CSV."""
+class Bad(NamedTuple):
+    """A problem or a remark, with the cells of its line as they stand in the file."""
 
+    note: Problem | Remark
+    cells: Sequence[str]
+
+
+class Lines(NamedTuple):
+    """Lines that were read one by one: the good ones, what is wrong or odd, and how many."""
+
+    good: list[Line]
+    notes: list[Bad]
     number: int
-    cells: list[str]
-    fault: str = ""
-
-
-class _LineTooLong(Exception):
-    """The next physical line is beyond LINE_LIMIT."""
 
 
 @dataclass
@@ -107,9 +84,9 @@ class RosterFile:
     shape: Shape
     first: list[str]
     """The cells of the first line: the header, where there is one."""
-    _digest: _Digest
-    _records: Iterator[_Record]
-    _feed: _Feed
+    _digest: Digest
+    records_of: Iterator[Record]
+    _feed: Feed
 
     @property
     def headed(self) -> bool:
@@ -127,36 +104,41 @@ class RosterFile:
         return self._digest.size
 
     def __iter__(self) -> Iterator[Line | Problem | Remark]:
-        return _items(self._records, self.shape, self.encoding)
+        return _items(self.records_of, self.shape, self.encoding)
 
-    def batches(self) -> Iterator[Batch]:
-        """All lines: those of plain blocks together, the others as they were read by line."""
-        plain = PlainReader(self.shape, self.delimiter, self.encoding)
+    def batches(self, read: Callable[[str, int], T | None]) -> Iterator[T | Lines]:
+        """All lines: plain blocks as `read` takes them, and the others read one by one.
+
+        `read` is given a text and the number of its first line; None says that it is not plain.
+        """
         while True:
             yield from self._by_line()
-            text = next(self._feed.texts, None)
-            while text is not None and (batch := plain.read(text, self._feed.number + 1)):
-                self._feed.number += text.count("\n")
-                yield batch
-                text = next(self._feed.texts, None)
-            if text is None:
+            for text in self._feed.texts:
+                found = read(text, self._feed.number + 1)
+                if found is not None:
+                    self._feed.number += text.count("\n")
+                    yield found
+                elif len(text) > 2 * PIECE:
+                    self._feed.break_up(text)
+                    break
+                else:
+                    self._feed.take(text)
+                    break
+            else:
                 return
-            self._feed.take(text)
 
-    def _by_line(self) -> Iterator[Batch]:
+    def _by_line(self) -> Iterator[Lines]:
         """Read line by line, until no record reaches beyond the block in hand."""
-        rows: list[Row] = []
-        notes: list[Bad] = []
-        count = 0
-        while not self._feed.at_an_end and (record := next(self._records, None)):
+        lines = Lines([], [], 0)
+        while not self._feed.at_an_end and (record := next(self.records_of, None)):
             self._feed.held = False
-            _take_record(record, self.shape, self.encoding, rows, notes)
-            count += 1
-            if count == BATCH_LINES:
-                yield Batch(rows, notes, count)
-                rows, notes, count = [], [], 0
-        if count:
-            yield Batch(rows, notes, count)
+            _take_record(record, self.shape, self.encoding, lines)
+            lines = lines._replace(number=lines.number + 1)
+            if lines.number == BATCH_LINES:
+                yield lines
+                lines = Lines([], [], 0)
+        if lines.number:
+            yield lines
 
 
 def open_file(
@@ -174,16 +156,16 @@ def open_file(
     first line names them. Raises FileRefused for what
     is no roster at all: other encodings, no line, a wrong header.
     """
-    digest = _Digest()
-    blocks = _blocks(stream, digest)
+    digest = Digest()
+    blocks = blocks_of(stream, digest)
     start = next(blocks, b"")
     decided = _decide_encoding(start, encoding)
-    texts = _decoded(chain([start.removeprefix(_UTF8_BOM)], blocks), decided)
+    texts = decoded(chain([start.removeprefix(_UTF8_BOM)], blocks), decided)
     sample = next(texts)
     delimiter = find_delimiter(sample[:_SAMPLE])
-    feed = _Feed(texts)
+    feed = Feed(texts)
     feed.take(sample)
-    records = _records(feed, delimiter)
+    records = records_of(feed, delimiter)
     first = next(records, None)
     if first is None:
         raise FileRefused(N_("The file is empty."))
@@ -198,7 +180,7 @@ def open_file(
     return RosterFile(decided, delimiter, shape, first.cells, digest, records, feed)
 
 
-def _shape(first: _Record, mapping: Mapping[str, int] | None, headed: bool | None) -> Shape:
+def _shape(first: Record, mapping: Mapping[str, int] | None, headed: bool | None) -> Shape:
     if mapping is not None:
         if headed is None:
             headed = not first.fault and not holds_address(first.cells)
@@ -220,164 +202,8 @@ def _decide_encoding(start: bytes, asked: str | None) -> str:
         raise FileRefused(f"A roster cannot be read as “{asked}”: utf-8 or cp1252.") from None
 
 
-def _blocks(stream: BinaryIO, digest: _Digest) -> Iterator[bytes]:
-    """Give the bytes in blocks of whole lines, too long lines as _TOO_LONG.
-
-    Raises FileRefused for a NUL, which is in UTF-16 and in spreadsheets but in no CSV.
-    """
-    held = b""
-    skipping = False
-    while chunk := stream.read(_CHUNK):
-        digest.update(chunk)
-        if b"\0" in chunk:
-            raise FileRefused(SAVE_AGAIN)
-        if skipping:
-            ends = [place for place in (chunk.find(b"\n"), chunk.find(b"\r")) if place >= 0]
-            if not ends:
-                continue
-            chunk = chunk[min(ends) :]
-            skipping = False
-        block = held + chunk
-        # A carriage return at the very end may be the first half of a line end.
-        end = 1 + max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1))
-        if end:
-            yield block[:end]
-        held = block[end:]
-        if len(held) > _LINE_BYTES:
-            held = _TOO_LONG.encode()
-            skipping = True
-    yield held
-
-
-def _decoded(blocks: Iterator[bytes], encoding: str) -> Iterator[str]:
-    """Decode whole lines, all ending in a newline. Raises FileRefused at the first bad byte."""
-    before = 0
-    for block in blocks:
-        try:
-            text = _newlines(block.decode(encoding))
-        except UnicodeDecodeError as error:
-            good = _newlines(block[: error.start].decode(encoding))
-            raise _undecodable(before + good.count("\n") + 1, encoding) from error
-        before += text.count("\n")
-        yield text
-
-
-def _newlines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-
-
-def _undecodable(line: int, encoding: str) -> FileRefused:
-    if encoding == "cp1252":
-        return FileRefused(f"Line {line} is not Windows-1252. Save the file as CSV UTF-8.", line)
-    return FileRefused(
-        f"Line {line} is not UTF-8. Save the file as CSV UTF-8,"
-        " or say that it is Windows-1252 (encoding cp1252).",
-        line,
-    )
-
-
-class _Feed:
-    """Hands physical lines to the csv module, and can take back those of the record in hand."""
-
-    def __init__(self, texts: Iterator[str]) -> None:
-        self.texts = texts
-        """The blocks that are not begun."""
-        self.held = False
-        """Whether a record of the block in hand was read and is still to be taken."""
-        self._lines: Iterator[str] = iter(())
-        self._left = 0
-        self._again: list[str] = []
-        self._most = RECORD_LINES
-        self._open_quotes = 0
-        self._size = 0
-        self.record: list[str] = []
-        self.number = 0
-
-    def __iter__(self) -> _Feed:
-        return self
-
-    @property
-    def at_an_end(self) -> bool:
-        """Whether the block in hand is done, and no line of it was taken back."""
-        return not (self._left or self._again or self.held)
-
-    def take(self, text: str) -> None:
-        """Go on with this block."""
-        self._lines = iter(io.StringIO(text))
-        self._left = text.count("\n") + (not text.endswith("\n") and text != "")
-
-    def _next_line(self) -> str:
-        while not self._left:
-            self.take(next(self.texts))
-        self._left -= 1
-        return next(self._lines)
-
-    def __next__(self) -> str:
-        line = self._again.pop() if self._again else self._next_line()
-        record = self.record
-        record.append(line)
-        self.number += 1
-        self._size += len(line)
-        if len(line) > LINE_LIMIT or line[0] == _TOO_LONG:
-            raise _LineTooLong
-        if len(record) > self._most or self._size > LINE_LIMIT:
-            raise csv.Error("unexpected end of data")
-        return line
-
-    def settle(self) -> int:
-        """End the record in hand and return the number of the line where it started."""
-        start = self.number - len(self.record) + 1
-        self.record.clear()
-        self._size = 0
-        return start
-
-    def keep_first(self) -> str:
-        """Take back all lines of the record in hand but the first, and return that one."""
-        first, *rest = self.record
-        self._again.extend(reversed(rest))
-        self.number -= len(rest)
-        self.record[:] = [first]
-        if rest:
-            self._open_quotes += 1
-            self._most = RECORD_LINES if self._open_quotes < OPEN_QUOTES else 1
-        return first
-
-
-def _records(feed: _Feed, delimiter: str) -> Iterator[_Record]:
-    """Give the records that are not blank. One that is broken ends with its first line.
-
-    So an open quote costs one line, and the people below it are read as if it were not there.
-    """
-    reader = csv.reader(feed, delimiter=delimiter, skipinitialspace=True, strict=True)
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except (csv.Error, _LineTooLong) as error:
-            yield _broken(feed, delimiter, error)
-        else:
-            number = feed.settle()
-            if "".join(cells).strip():
-                yield _Record(number, cells)
-
-
-def _broken(feed: _Feed, delimiter: str, error: Exception) -> _Record:
-    """Say what is wrong with the record in hand, and read what can be read of its first line."""
-    in_one_line = len(feed.record) == 1
-    line = feed.keep_first()
-    number = feed.settle()
-    if in_one_line and isinstance(error, _LineTooLong):
-        return _Record(number, [], f"The line is longer than {LINE_LIMIT:,} characters.")
-    # With its quotes away, an address behind the open one can still be found.
-    cells = line.replace('"', "").split(delimiter)
-    if in_one_line and not str(error).startswith("unexpected end"):
-        return _Record(number, cells, N_("There is text behind a closing quote."))
-    return _Record(number, cells, f"A quote is opened in line {number} and not closed.")
-
-
 def _items(
-    records: Iterator[_Record], shape: Shape, encoding: str
+    records: Iterator[Record], shape: Shape, encoding: str
 ) -> Iterator[Line | Problem | Remark]:
     remarks: list[Remark] = []
     for number, cells, fault in records:
@@ -390,15 +216,27 @@ def _items(
             remarks.clear()
 
 
-def _take_record(
-    record: _Record, shape: Shape, encoding: str, rows: list[Row], notes: list[Bad]
-) -> None:
-    remarks: list[Remark] = []
+def _take_record(record: Record, shape: Shape, encoding: str, lines: Lines) -> None:
     number, cells, fault = record
-    item: Line | Problem
     if fault:
-        item = Problem(number, "", fault, address_of(cells, shape))
+        lines.notes.append(Bad(Problem(number, "", fault, address_of(cells, shape)), cells))
     else:
-        item = read_line(number, cells, shape, encoding, remarks)
-    add_item(item, cells, rows, notes)
+        read_one(number, cells, shape, encoding, lines.good, lines.notes)
+
+
+def read_one(
+    number: int,
+    cells: list[str],
+    shape: Shape,
+    encoding: str,
+    good: list[Line],
+    notes: list[Bad],
+) -> None:
+    """Read one line by itself, to the good lines or to the notes."""
+    remarks: list[Remark] = []
+    item = read_line(number, cells, shape, encoding, remarks)
+    if isinstance(item, Problem):
+        notes.append(Bad(item, cells))
+    else:
+        good.append(item)
     notes += [Bad(remark, cells) for remark in remarks]

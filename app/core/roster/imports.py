@@ -6,12 +6,13 @@ writes what would change and moves nobody's access; applying is one transaction.
 
 from __future__ import annotations
 
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.roster.applying import apply, apply_in_background, discard
-from app.core.roster.background import check_in_background, start_check, start_undo
-from app.core.roster.checking import NobodyReadable, check, check_undo
 from app.core.roster.comparing import Comparison, compare, list_compared
 from app.core.roster.holding import (
     HoldLimits,
@@ -21,7 +22,7 @@ from app.core.roster.holding import (
     number_to_type,
     start_apply,
 )
-from app.core.roster.ledger import count_in_force, get, history, in_force
+from app.core.roster.ledger import count_in_force, discard, get, history, in_force
 from app.core.roster.listing import (
     Group,
     Person,
@@ -32,16 +33,21 @@ from app.core.roster.listing import (
     problem_groups,
     write_problems,
 )
+from app.core.roster.starting import start_check, start_undo
 from app.core.roster.tidying import LEFT_LYING, tidy
 from app.core.roster.uploads import nothing_to_do, receive, remembered_mapping
 from app.models.rosters import Change, RosterChange, RosterProblem
+
+if TYPE_CHECKING:
+    from app.core.roster.applying import apply, apply_in_background
+    from app.core.roster.background import check_in_background
+    from app.core.roster.checking import check, check_undo
 
 __all__ = [
     "LEFT_LYING",
     "Comparison",
     "Group",
     "HoldLimits",
-    "NobodyReadable",
     "Person",
     "apply",
     "apply_in_background",
@@ -76,6 +82,33 @@ __all__ = [
     "write_problems",
 ]
 
+_WITH_TABLES = {
+    "apply": "applying",
+    "apply_in_background": "applying",
+    "check": "checking",
+    "check_in_background": "background",
+    "check_undo": "checking",
+}
+
+_FRUGAL = {
+    "POLARS_MAX_THREADS": "1",
+    "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:200,muzzy_decay_ms:0",
+}
+"""How that library goes about: the other cores are for those who sign in, and memory that it lets
+go is given back soon (jemalloc manual, TUNING)."""
+
+
+def __getattr__(name: str) -> Any:
+    """Load what goes through whole lists when it is first asked for (PEP 562).
+
+    Its library of tables is a sixth of every start and 25 MB, and most processes see no list.
+    """
+    if name not in _WITH_TABLES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    for setting, value in _FRUGAL.items():
+        os.environ.setdefault(setting, value)
+    return getattr(import_module(f"app.core.roster.{_WITH_TABLES[name]}"), name)
+
 
 def problems_of(
     db: Session, import_id: int, *, remarks: bool = False, limit: int | None = None
@@ -92,10 +125,10 @@ def problems_of(
 def changes_of(
     db: Session, import_id: int, change: Change, *, limit: int | None = None
 ) -> list[RosterChange]:
-    """The people to whom an import does `change`, by name."""
+    """The people to whom an import does `change`, by address."""
     query = (
         select(RosterChange)
         .where(RosterChange.import_id == import_id, RosterChange.change == change.value)
-        .order_by(RosterChange.last_name, RosterChange.address)
+        .order_by(RosterChange.address)
     )
     return list(db.scalars(query.limit(limit) if limit else query))

@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.core import audit, backlog
-from app.core.audit import NOWHERE, Event
+from app.core.audit import NOWHERE, Event, Origin
 from app.core.errors import ImportSettled, NotFound, Refusal
 from app.database import LAST_ID
 from app.models.rosters import (
@@ -84,6 +84,15 @@ def move(
     )
     if cast(CursorResult[Any], moved).rowcount != 1:
         raise ImportSettled
+
+
+def discard(db: Session, import_id: int, *, by: int | None, origin: Origin) -> None:
+    """Put an import aside that is not at work or settled; the list stays. The caller commits."""
+    found = get(db, import_id)
+    open_states = (*WAITING, ImportState.UPLOADED, ImportState.FAILED)
+    move(db, found, open_states, ImportState.DISCARDED)
+    drop_files(db, found.id)
+    audit.record(db, Event.ROSTER_DISCARDED, origin, actor_id=by, import_id=found.id)
 
 
 def drop_files(db: Session, import_id: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.core import sheets
@@ -55,10 +55,10 @@ def list_changes(
     after: Place | None = None,
     limit: int = 50,
 ) -> list[Person]:
-    """People of one of `KINDS` by name, `after` the last one already seen.
+    """People of one of `KINDS` by address, `after` the last one already seen.
 
-    `search` is any part of a name or address. Those who do not change come by address, and only
-    as long as the import is not applied, or is the one in force. Raises `NotFound`.
+    `search` is any part of a name or address. Those who do not change are known only as long as
+    the import is not applied, or is the one in force. Raises `NotFound`.
     """
     found = ledger.get(db, import_id)
     if kind == UNCHANGED:
@@ -69,11 +69,11 @@ def list_changes(
             RosterChange.gained, RosterChange.lost, RosterChange.back,
         )
         .where(RosterChange.import_id == import_id, _of_kind(kind))
-        .order_by(RosterChange.last_name, RosterChange.address)
+        .order_by(RosterChange.address)
         .limit(limit)
     )  # fmt: skip
     if after is not None:
-        query = query.where(tuple_(RosterChange.last_name, RosterChange.address) > after)
+        query = query.where(RosterChange.address > after[1])
     if search.strip():
         query = query.where(_has(search, RosterChange.last_name, RosterChange.address))
     return [Person(*row) for row in db.execute(query)]
@@ -82,12 +82,16 @@ def list_changes(
 def _of_kind(kind: str) -> ColumnElement[bool]:
     if kind == "back":
         return and_(RosterChange.change == Change.ADDED.value, RosterChange.back)
+    # The literal says to the database that its index of all others holds these.
+    others = RosterChange.change != literal_column(f"'{Change.ADDED.value}'")
     if kind == "losing_program":
         losing = [Change.CHANGED.value, Change.REMOVED.value]
-        return and_(RosterChange.change.in_(losing), RosterChange.loses_program)
+        return and_(others, RosterChange.change.in_(losing), RosterChange.loses_program)
     if kind == "losing_session":
-        return and_(RosterChange.change == Change.REMOVED.value, RosterChange.loses_session)
-    return RosterChange.change == Change(kind).value
+        removed = RosterChange.change == Change.REMOVED.value
+        return and_(others, removed, RosterChange.loses_session)
+    meant = RosterChange.change == Change(kind).value
+    return meant if kind == Change.ADDED.value else and_(others, meant)
 
 
 def _has(search: str, *columns: Any) -> ColumnElement[bool]:

@@ -17,7 +17,8 @@ from app.core.roster.columns import (
     holds_address,
     is_header,
 )
-from app.core.roster.files import ENCODINGS, SAVE_AGAIN
+from app.core.roster.files import ENCODINGS
+from app.core.roster.records import SAVE_AGAIN
 
 SAMPLE = 65_536
 """Bytes that are looked at."""

@@ -40,12 +40,12 @@ _QUIET = {"synchronize_session": False}
 def complete(db: Session, found: RosterImport, differences: Differences) -> None:
     """Fill in what is known only beside the list in force: names, ids, who is back, who loses."""
     found.back = found.losing_program = found.losing_session = 0
-    if differences.changes:
+    if differences.known.height:
         _name_the_gone(db, found.id)
         _write_ids(db, found.id)
         found.losing_program = _find_who_loses_a_program(db, found.id)
         found.losing_session = _find_who_is_signed_out(db, found.id)
-    if differences.new:
+    if differences.new.height:
         found.back = _find_back(db, found.id)
 
 

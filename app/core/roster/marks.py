@@ -12,11 +12,10 @@ MARK_BYTES = 5
 """So small that the marks of millions of lines add up in the 64 bits of a database."""
 
 
-def marks_of(contents: Iterable[str]) -> list[int]:
-    """The marks of lines given as text, their seven cells in order with `SEPARATOR` between."""
-    return [
-        int.from_bytes(blake2b(text.encode(), digest_size=MARK_BYTES).digest()) for text in contents
-    ]
+def marks_of(contents: Iterable[bytes]) -> list[int]:
+    """The marks of lines, each their seven cells in order with `SEPARATOR` between, in UTF-8."""
+    digests = [blake2b(content, digest_size=MARK_BYTES).digest() for content in contents]
+    return [*map(int.from_bytes, digests)]
 
 
 SEPARATOR = "\x1f"

@@ -1,6 +1,6 @@
-"""Reads a whole list aside: who stands in it, by one number each, and its rows on a disk.
+"""Reads a whole list aside: a row for each person of it, and all its lines packed on a disk.
 
-No transaction is open meanwhile. A million lines take about 100 MB of memory and 200 of disk.
+No transaction is open meanwhile. A million lines take about 100 MB of memory and 5 of disk.
 """
 
 from __future__ import annotations
@@ -9,22 +9,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
-from app.core.errors import N_
-from app.core.roster.columns import COLUMNS, Problem, Remark, surname_key
-from app.core.roster.files import RosterFile
-from app.core.roster.plain import TAB, Bad, Row, as_text
+import polars as pl
+from polars import col
 
-TWO_NAMES = N_("This address stands with two last names; neither is applied.")
-
-ACTIVE_BITS = 20
-"""Bits that count a person's active lines; the sum of the marks stands above them."""
-
-ACTIVE = (1 << ACTIVE_BITS) - 1
-_SIZE = 4
-"""Bytes before each batch of the spool, which say how long it is."""
+from app.core.roster.columns import COLUMNS, TWO_NAMES, Problem, Remark
+from app.core.roster.files import Bad, Lines, RosterFile
+from app.core.roster.packs import PEOPLE, joined, packed, people_of, unpacked
+from app.core.roster.plain import PlainReader, Table, marked, tabled
 
 KEPT_CELLS = 4_000
 """Characters of a problem line that are kept, so that it can be mended."""
+
+PACKED = 25_000
+"""Rows that are packed together at least."""
+
+MOST_APART = 400_000
+"""Rows of people that are kept before those of the same person are put together."""
+
+_SIZE = 4
+"""Bytes before each pack of the spool, which say how long it is."""
 
 Note = tuple[int, str, str, str | None, bool, list[str] | None]
 """Line, column, reason, address, whether it is a remark, the cells of the line."""
@@ -32,97 +35,166 @@ Note = tuple[int, str, str, str | None, bool, list[str] | None]
 
 @dataclass
 class Reading:
-    """What a file holds. `people` has the sum of the marks and the count of active lines."""
+    """What a file holds."""
 
     spool: IO[bytes]
+    is_marked: bool
+    """Whether its people have marks, by which they can be compared with the list in force."""
     lines: int = 0
-    people: dict[str, int] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    people: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """Who stands in it, as `PEOPLE`, but for people with two names."""
     sample: str | None = None
     notes: list[Note] = field(default_factory=list)
     kept: set[str] = field(default_factory=set)
     """Addresses of problem lines."""
-    two_names: set[str] = field(default_factory=set)
-    _spelt: dict[str, str] = field(default_factory=dict)
+    two_names: list[str] = field(default_factory=list)
+    _held: list[pl.DataFrame] = field(default_factory=list)
+    _parts: list[bytes] = field(default_factory=list)
+    """Who stands in which pack, packed too: small in memory as long as there are many."""
+    _rows: int = 0
+    """Rows of the parts that were not put together yet."""
+    _most: int = MOST_APART
+    _spelt: list[pl.Series] = field(default_factory=list)
+    """Addresses that are written in another way somewhere."""
 
-    def texts(self) -> Iterator[str]:
-        """All rows as text, in batches, but for those of people with two names."""
-        for text in self._spooled():
-            if not self.two_names:
-                yield text
-                continue
-            lines = (f"{line}\n" for line in text.split("\n")[:-1])
-            yield "".join(line for line in lines if line.split(TAB, 1)[0] not in self.two_names)
+    def packs(self) -> Iterator[bytes]:
+        """All rows, packed, but for those of people with two names."""
+        if not self.two_names:
+            yield from self._packs()
+            return
+        for rows in self.tables():
+            yield packed(rows)
 
-    def _spooled(self) -> Iterator[str]:
-        self.spool.seek(0)
-        while size := self.spool.read(_SIZE):
-            yield self.spool.read(int.from_bytes(size)).decode()
+    def tables(self) -> Iterator[pl.DataFrame]:
+        """The same as tables."""
+        for pack in self._packs():
+            rows = unpacked(pack)
+            yield rows.filter(~col("address").is_in(self.two_names)) if self.two_names else rows
 
-    def take(self, rows: list[Row], notes: list[Bad]) -> None:
-        """Count the rows and notes of a batch in."""
-        people, names = self.people, self.names
-        for address, number, _, name, key, email, _, active, _, _, _, mark in rows:
-            packed = mark << ACTIVE_BITS | active
-            known = people.get(address)
-            if email is not address and email != address:
-                self._note_spelling(number, email, address, known is not None)
-            elif address in self._spelt:
-                self._note_spelling(number, email, address, False)
-            if known is None:
-                people[address] = packed
-                names[address] = name
-                continue
-            people[address] = known + packed
-            if names[address] != name and surname_key(names[address]) != key:
-                self.two_names.add(address)
-        self.notes += [_note(bad) for bad in notes]
-        self.kept.update(note[3] for note in map(_note, notes) if note[3] and not note[4])
+    def take(self, table: Table) -> None:
+        """Count the lines of a block in."""
+        self.lines += table.lines
+        notes = [*map(_note, table.notes)]
+        self.notes += notes
+        self.kept.update(note[3] for note in notes if note[3] and not note[4])
+        if not table.rows.height:
+            return
+        if self.sample is None:
+            self.sample = _odd_name(table.rows["last_name"])
+        self._held.append(table.rows)
+        if sum(rows.height for rows in self._held) >= PACKED:
+            self._pack()
 
     def settle(self, places: list[int]) -> None:
-        """Make the lines of people with two names problems; `places` are those of our columns."""
-        if not self.two_names:
-            return
-        for text in self._spooled():
-            rows = [line.split(TAB) for line in text.split("\n")[:-1]]
+        """End the reading; `places` are those of our columns in the file.
+
+        The lines of people with two names become problems, and other spellings are remarked.
+        """
+        self._pack(last=True)
+        self.people = self._together()
+        self._parts = []
+        wrong = self.people.filter("two_names")["address"].to_list()
+        for rows in self.tables() if wrong else ():
             self.notes += [
-                (int(row[1]), "last_name", TWO_NAMES, row[0], False, _original(row, places))
-                for row in rows
-                if row[0] in self.two_names
+                (line, "last_name", TWO_NAMES, address, False, _original(cells, places))
+                for address, line, *cells in rows.filter(col("address").is_in(wrong))
+                .select("address", "line", *COLUMNS)
+                .iter_rows()
             ]
         # A line with several ids is several rows.
         self.notes = list({(note[0], note[2]): note for note in self.notes}.values())
-        for address in self.two_names:
-            del self.people[address]
-        self.kept |= self.two_names
+        self._remark_spellings()
+        if wrong:
+            self.two_names = wrong
+            self.kept.update(wrong)
+            self.people = self.people.filter(~col("two_names"))
 
-    def _note_spelling(self, number: int, email: str, address: str, was_plain: bool) -> None:
-        former = self._spelt.setdefault(address, address if was_plain else email)
-        if former != email and former:
+    def _packs(self) -> Iterator[bytes]:
+        self.spool.seek(0)
+        while size := self.spool.read(_SIZE):
+            yield self.spool.read(int.from_bytes(size))
+
+    def _pack(self, *, last: bool = False) -> None:
+        """Put the rows in hand on the disk, and keep who is in them."""
+        if not self._held:
+            return
+        rows = pl.concat(self._held)
+        self._held = []
+        if not last:
+            # Lines of one person mostly stand together: they are not parted without need.
+            theirs = rows["address"] == rows["address"][-1]
+            self._held = [rows.filter(theirs)]
+            rows = rows.filter(~theirs)
+        data = packed(rows)
+        people = people_of(marked(rows) if self.is_marked else rows)
+        self.spool.write(len(data).to_bytes(_SIZE) + data)
+        self._parts.append(packed(people))
+        if (spelt := rows.filter(col("email") != col("address"))["address"]).len():
+            self._spelt.append(spelt.unique())
+        self._rows += people.height
+        if self._rows > self._most:
+            # Lines of one person may stand far apart: what is kept must not grow with the lines.
+            together = self._together()
+            self._parts, self._rows = [packed(together)], 0
+            self._most = max(MOST_APART, together.height)
+
+    def _together(self) -> pl.DataFrame:
+        """Who stands in the parts, each once."""
+        empty: dict[str, type[pl.DataType]] = dict(PEOPLE)
+        if self.is_marked:
+            empty["mark"] = pl.Int64
+        return joined(pl.concat([pl.DataFrame(schema=empty), *map(unpacked, self._parts)]))
+
+    def _remark_spellings(self) -> None:
+        """Remark where an address stands in a second spelling first."""
+        if not self._spelt:
+            return
+        whose = pl.concat(self._spelt).unique()
+        first = col("line").min()
+        theirs = col("address").is_in(whose.implode())
+        found = [
+            rows.filter(theirs).group_by("address", "email").agg(first) for rows in self.tables()
+        ]
+        spellings = pl.concat(found).group_by("address", "email").agg(first)
+        spellings = spellings.sort("address", "line").with_columns(
+            former=col("email").first().over("address")
+        )
+        second = spellings.group_by("address", maintain_order=True).agg(
+            pl.all().slice(1, 1).first()
+        )
+        for address, _, line, former in second.drop_nulls().iter_rows():
             reason = f"The same address also stands here as “{former}”; they are one person."
-            self.notes.append((number, "email", reason, address, True, None))
-            self._spelt[address] = ""  # Said once.
+            self.notes.append((line, "email", reason, address, True, None))
 
 
 def read_aside(
-    file: RosterFile, spool: IO[bytes], report: Callable[[int, int], None] | None = None
+    file: RosterFile,
+    spool: IO[bytes],
+    *,
+    marks: bool,
+    report: Callable[[int, int], None] | None = None,
 ) -> Reading:
     """Read a file to its end; its rows go to `spool`, an empty file that stays open.
 
-    `report` is told the bytes and lines read. Raises FileRefused for what spoils the whole file.
+    `marks` says that there is a list in force to compare them with; `report` is told the bytes and
+    lines read. Raises FileRefused for what spoils the whole file.
     """
-    reading = Reading(spool)
-    for batch in file.batches():
-        reading.lines += batch.lines
-        reading.take(batch.rows, batch.notes)
-        if reading.sample is None:
-            reading.sample = next((row[3] for row in batch.rows if not row[3].isascii()), None)
-        data = as_text(batch.rows).encode()
-        spool.write(len(data).to_bytes(_SIZE) + data)
+    reading = Reading(spool, is_marked=marks)
+    plain = PlainReader(file.shape, file.delimiter, file.encoding)
+    for found in file.batches(plain.read):
+        if isinstance(found, Lines):
+            found = Table(tabled(found.good), found.notes, found.number)
+        reading.take(found)
         if report:
             report(file.bytes_read, reading.lines)
     reading.settle(list(file.shape.places))
     return reading
+
+
+def _odd_name(names: pl.Series) -> str | None:
+    """The first name that is more than ASCII."""
+    odd = names.filter(names.str.contains(r"[^\x00-\x7f]"))
+    return str(odd[0]) if odd.len() else None
 
 
 def _note(bad: Bad) -> Note:
@@ -133,11 +205,9 @@ def _note(bad: Bad) -> Note:
     return note.number, note.column, note.reason, address, is_remark, kept
 
 
-def _original(row: list[str], places: list[int]) -> list[str]:
+def _original(ours: list[str], places: list[int]) -> list[str]:
     """The cells of a row where they stood in the file; columns that are not ours stay empty."""
     cells = [""] * (1 + max(places))
-    stored = (row[2], row[3], row[5], row[6], row[8], row[9], row[10])
-    for place, cell in zip(places, stored, strict=True):
+    for place, cell in zip(places, ours, strict=True):
         cells[place] = cell
-    assert len(stored) == len(COLUMNS)
     return cells

@@ -1,87 +1,122 @@
-"""Puts many rows into a table at once: by COPY on PostgreSQL, by one prepared INSERT on SQLite."""
+"""Moves many rows at once between tables of a database and those in memory, by COPY where it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, cast
 
-from sqlalchemy import Table
+import polars as pl
+from polars import col
+from sqlalchemy import Connection, Select, Table, text
 from sqlalchemy.orm import Session
 
-_COPY_NULL = r"\N"
+from app.database import Base
+
+Schema = Mapping[str, type[pl.DataType]]
+"""The names and kinds of columns."""
+
+BATCH = 10_000
+"""Rows that are written or read at once."""
+
+TOGETHER = 5
+"""Batches that are handed on together."""
+
+MANY = 1000
+"""Rows beyond which a table is another one for a planner."""
+
+CACHE = 32_768
+"""KiB of an SQLite database that stay in memory while rows are written."""
 
 
 def put(
     db: Session,
-    table: Table,
+    table: type[Base],
     import_id: int,
     columns: Sequence[str],
-    batches: Iterable[Sequence[Sequence[Any]]],
+    tables: Iterable[pl.DataFrame],
 ) -> None:
-    """Insert rows of an import, of text, numbers, yes-or-no and None in the order of `columns`.
+    """Insert rows of an import: those columns of them, of text, numbers and booleans.
 
-    It is part of the transaction of `db`. The rows are read as they are written, a batch at once.
+    It is part of the transaction of `db`. The tables are asked for while rows are written.
     """
-    names = ", ".join(f'"{name}"' for name in (*columns, "import_id"))
+    named = [*columns, "import_id"]
+    parts = (
+        part.select(*columns, pl.lit(import_id).alias("import_id"))
+        for rows in tables
+        for part in rows.iter_slices(BATCH)
+    )
+    name = cast(Table, table.__table__).name
+    into = f'"{name}" ({", ".join(map(_quoted, named))})'
+    connection = db.connection()
+    if connection.dialect.name == "postgresql":
+        _copy(connection, into, parts)
+        return
+    # The indexes of a long list are beyond the 2 MB that SQLite keeps in memory by itself.
+    connection.exec_driver_sql(f"PRAGMA cache_size = -{CACHE}")
+    statement = f"INSERT INTO {into} VALUES ({', '.join('?' * len(named))})"  # noqa: S608 - ours
+    for part in parts:
+        connection.exec_driver_sql(statement, part.rows())
+    connection.exec_driver_sql("PRAGMA cache_size = -2000")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _copy(connection: Connection, into: str, parts: Iterable[pl.DataFrame]) -> None:
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with driver.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+        for part in parts:
+            copy.write(_as_text(part))
+
+
+def fetch(db: Session, query: Select[*tuple[Any, ...]], schema: Schema) -> Iterator[pl.DataFrame]:
+    """What a query finds, texts and numbers, in tables of many rows with the schema's columns.
+
+    Where the database has to be asked something else meanwhile, take them all first.
+    """
+    found = _fetched(db, query, schema)
+    while parts := list(islice(found, TOGETHER)):
+        yield pl.concat(parts)
+
+
+def _fetched(
+    db: Session, query: Select[*tuple[Any, ...]], schema: Schema
+) -> Iterator[pl.DataFrame]:
     connection = db.connection()
     if connection.dialect.name != "postgresql":
-        places = ", ".join(["?"] * len(columns) + [str(int(import_id))])
-        statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({places})'  # noqa: S608 - ours
-        for rows in batches:
-            if rows:
-                connection.exec_driver_sql(statement, [*map(tuple, rows)])
+        for rows in db.execute(query.execution_options(yield_per=BATCH)).partitions():
+            yield pl.DataFrame([tuple(row) for row in rows], schema, orient="row")
         return
-    _copy(db, table, names, (_as_text(rows, import_id) for rows in batches if rows))
-
-
-def put_text(db: Session, table: Table, import_id: int, columns: Sequence[str], text: str) -> None:
-    """Insert rows of an import that are text already, with tabs between the columns."""
-    if db.connection().dialect.name != "postgresql":
-        put(db, table, import_id, columns, [[line.split("\t") for line in text.split("\n")[:-1]]])
-        return
-    names = ", ".join(f'"{name}"' for name in (*columns, "import_id"))
-    text = text.replace("\\", "\\\\").replace("\n", f"\t{import_id}\n")
-    _copy(db, table, names, [text])
-
-
-def _copy(db: Session, table: Table, names: str, texts: Iterable[str]) -> None:
-    driver = db.connection().connection.driver_connection
+    driver = connection.connection.driver_connection
     assert driver is not None
-    with (
-        driver.cursor() as cursor,
-        cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy,
-    ):
-        for text in texts:
-            copy.write(text)
+    sql = query.compile(connection, compile_kwargs={"literal_binds": True})
+    # With what is usual, a million lines would be grouped on the disk.
+    connection.execute(text("SET LOCAL work_mem = '64MB'"))
+    with driver.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)") as copy:
+        while data := b"".join(islice(copy, BATCH)):
+            yield pl.read_csv(data, has_header=False, schema=schema, empty_string_is_null=False)
 
 
-def _as_text(rows: Sequence[Sequence[Any]], import_id: int) -> str:
-    """The text format of COPY (PostgreSQL manual, COPY, File Formats)."""
-    # Column by column the kind of a value is looked at once, not in each row.
-    columns = [_column(values) for values in zip(*rows, strict=True)]
-    end = f"\t{import_id}\n"
-    return end.join(map("\t".join, zip(*columns, strict=True))) + end
+def tell_planner(db: Session, rows: int, *tables: type[Base]) -> None:
+    """Have PostgreSQL look at tables that grew by so many rows, before it looks by itself.
+
+    Until then its planner takes the rows of a new import for a handful, or for all there are.
+    """
+    if rows > MANY and db.get_bind().dialect.name == "postgresql":
+        names = ", ".join(cast(Table, table.__table__).name for table in tables)
+        db.execute(text(f"ANALYZE {names}"))
 
 
-def _column(values: Sequence[Any]) -> Sequence[str]:
-    kinds = set(map(type, values))
-    if kinds == {str}:
-        # Tabs and line ends cannot be within a good cell; a reason may quote anything.
-        joined = "".join(values)
-        return values if joined.isprintable() and "\\" not in joined else [*map(_escaped, values)]
-    if kinds == {int}:
-        return [*map(str, values)]
-    return [_value(value) for value in values]
-
-
-def _value(value: Any) -> str:
-    if value is None:
-        return _COPY_NULL
-    if isinstance(value, bool):
-        return "t" if value else "f"
-    return _escaped(str(value))
-
-
-def _escaped(text: str) -> str:
-    text = text.replace("\\", "\\\\").replace("\t", "\\t")
-    return text.replace("\n", "\\n").replace("\r", "\\r")
+def _as_text(rows: pl.DataFrame) -> str:
+    """The text format of COPY (PostgreSQL manual, COPY, File Formats); no cell is NULL."""
+    texts = [name for name, kind in rows.schema.items() if kind == pl.String]
+    special = rows.select(pl.any_horizontal(col(texts).str.contains(r"[\\\t\n\r]").any())).item()
+    if special:
+        escaped = col(texts)
+        for sign, word in (("\\", r"\\"), ("\t", r"\t"), ("\n", r"\n"), ("\r", r"\r")):
+            escaped = escaped.str.replace_all(sign, word, literal=True)
+        rows = rows.with_columns(escaped)
+    return rows.write_csv(separator="\t", include_header=False, quote_style="never")

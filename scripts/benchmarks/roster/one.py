@@ -26,6 +26,7 @@ from app.models.rosters import RosterImport
 def main() -> None:
     """Receive, check and apply the file; print what each took."""
     app = create_app()
+    assert imports.check_in_background  # A worker loads what this needs once.
     told = {"check": _time(app, _start_check(app, Path(sys.argv[1])))}
     told["apply"] = _time(app, _start_apply(app))
     told["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

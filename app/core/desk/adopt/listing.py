@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from app.core.desk.adopt.legacy import Legacy
 from app.core.errors import ListRefused
-from app.core.roster import files, reading
-from app.core.roster.columns import COLUMNS
+from app.core.roster import files
+from app.core.roster.columns import COLUMNS, TWO_NAMES
 from app.models.people import Entitlement, Source
 from app.models.rosters import ListInForce, RosterImport, RosterLine
 
@@ -59,7 +59,7 @@ def read_file(data: bytes, file_name: str, encoding: str | None) -> Listed:
     listed.sha256 = file.sha256
     for address, theirs in lines.items():
         if len({line.surname_key for line in theirs}) > 1:
-            listed.problems += [(line.number, reading.TWO_NAMES) for line in theirs]
+            listed.problems += [(line.number, TWO_NAMES) for line in theirs]
         elif any(line.active for line in theirs):
             listed.granted[address] = {
                 lo for line in theirs if line.active for lo in line.lo_root_ids

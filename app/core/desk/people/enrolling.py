@@ -22,9 +22,8 @@ from app.core.entry.letters import ACCOUNT_TERM
 from app.core.errors import N_, Refusal
 from app.core.people import directory
 from app.core.roster import entitlements
+from app.core.roster.columns import TWO_NAMES, Line, Remark
 from app.core.roster.files import open_file
-from app.core.roster.plain import Batch
-from app.core.roster.reading import TWO_NAMES
 from app.models.people import Entitlement, Source, Status, User
 
 BATCH = 500
@@ -78,30 +77,16 @@ class AccountList:
         else:
             self.more_warnings += 1
 
-    def take(self, batch: Batch) -> None:
-        """Count the rows of a batch in, and what is wrong with others."""
-        for (
-            address,
-            number,
-            _code,
-            name,
-            key,
-            email,
-            _status,
-            active,
-            *_,
-            lo_root_id,
-            _mark,
-        ) in batch.rows:
-            person = self.people.setdefault(address, Person(name, key, email))
-            if person.surname_key != key:
-                self.two_names.add(address)
-                self.warn(number, TWO_NAMES)
-            elif active:
-                person.active = True
-                person.lo_root_ids |= {lo_root_id: None} if lo_root_id else {}
-        for bad in batch.notes:
-            self.warn(bad.note.number, bad.note.reason)
+    def take(self, line: Line) -> None:
+        """Count a row in."""
+        address, key = line.address, line.surname_key
+        person = self.people.setdefault(address, Person(line.last_name, key, line.email))
+        if person.surname_key != key:
+            self.two_names.add(address)
+            self.warn(line.number, TWO_NAMES)
+        elif line.active:
+            person.active = True
+            person.lo_root_ids |= dict.fromkeys(line.lo_root_ids)
 
 
 @dataclass(frozen=True)
@@ -116,11 +101,14 @@ def read(stream: BinaryIO, *, encoding: str | None = None, most: int | None = No
     """Read an account list to its end. Raises `FileRefused`, or `TooManyRows` beyond `most`."""
     found = AccountList()
     lines = 0
-    for batch in open_file(stream, encoding=encoding).batches():
-        lines += batch.lines
+    for item in open_file(stream, encoding=encoding):
+        lines += not isinstance(item, Remark)
         if most is not None and lines > most:
             raise TooManyRows(limit=f"{most:,}")
-        found.take(batch)
+        if isinstance(item, Line):
+            found.take(item)
+        else:
+            found.warn(item.number, item.reason)
     for address in found.two_names:
         del found.people[address]
     found.warnings.sort()
