@@ -29,6 +29,8 @@ from app.cli.programs import programs
 from app.cli.retention import retention
 from app.cli.roles import roles as role_commands
 from app.cli.roster import roster
+from app.cli.several import change_all
+from app.cli.several import invite as invite_accounts
 from app.config import ROOT
 from app.core import clock
 from app.core.audit import NOWHERE
@@ -44,7 +46,8 @@ from app.models.rosters import RosterImport
 SAMPLE = ROOT / "data" / "sample"
 
 conversations.add_command(retention)
-people.add_command(add_all)
+for each in (add_all, change_all, invite_accounts):
+    people.add_command(each)
 commands = Commands("rollcall", help="Look after a Rollcall installation.")
 for each in (
     adopt,

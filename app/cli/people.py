@@ -16,12 +16,13 @@ from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
 from app.cli.ground import refuse, session, wake_if_wanted
+from app.cli.several import filtered
 from app.core.audit import NOWHERE
 from app.core.desk.people import removing, standing
 from app.core.errors import NobodyThere, Refusal
 from app.core.people import directory, granting, roles, users
 from app.core.people.orders import SORTS, Order, Place
-from app.core.people.wanted import CHOICES, Wanted
+from app.core.people.wanted import Wanted
 from app.models.people import User
 
 people = AppGroup("people", help="The people who have an account.")
@@ -31,23 +32,16 @@ whose = click.argument("email")
 
 
 @people.command("list")
-@click.option("--search", default="", help="Any part of name or address.")
-@click.option("--status", type=click.Choice(CHOICES["status"]))
-@click.option("--password", type=click.Choice(CHOICES["password"]))
-@click.option("--roster", type=click.Choice(CHOICES["roster"]))
-@click.option("--role", help="The name of a role.")
-@click.option("--lo", help="An LO Root ID that they hold.")
-@click.option("--seen", type=click.Choice(CHOICES["seen"]))
-@click.option("--expiry", type=click.Choice(CHOICES["expiry"]))
+@filtered
 @click.option("--sort", type=click.Choice(SORTS), default="added", show_default=True)
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @click.option("--after", type=click.IntRange(1), help="The id after which to go on.")
 @as_json
 def list_people(
-    search: str, sort: str, limit: int, after: int | None, as_json: bool, **filters: str | None
+    sort: str, limit: int, after: int | None, as_json: bool, **filters: str | None
 ) -> None:
     """List people, newest first unless --sort says otherwise."""
-    wanted = Wanted.read({"q": search, **filters})
+    wanted = Wanted.read(filters)
     with session() as db:
         place = Place(after) if after else None
         page = directory.find(db, wanted, Order.read(sort, ""), place, limit=limit)

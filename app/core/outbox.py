@@ -149,17 +149,6 @@ def queue_all(
         db.info["worker_wanted"] = True
 
 
-def queue_coded(db: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Write many messages at once, each with the columns of its own; no cap applies."""
-    now = clock.now()
-    shared = {
-        "state": MessageState.QUEUED.value, "attempts": 0, "created_at": now, "due_at": now,
-    }  # fmt: skip
-    if rows:
-        db.execute(WRITING, [shared | row for row in rows])
-        db.info["worker_wanted"] = True
-
-
 def queue_selected(
     db: Session, kind: Kind, people: Select[int, str, str | None], **facts: Any
 ) -> None:

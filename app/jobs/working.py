@@ -27,11 +27,6 @@ from app.models.records import Job, JobState
 log = structlog.get_logger("rollcall")
 
 
-def _change_people(db: Session, job: Job, settings: Settings) -> dict[str, Any]:
-    keys = [settings.FLASK_SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    return bulk.carry_out(db, job, keys=keys)
-
-
 def _invite(db: Session, job: Job, settings: Settings) -> dict[str, Any]:
     return invitations.invite(db, job, rate=settings.INVITE_RATE, terms=terms_of(settings))
 
@@ -57,7 +52,7 @@ WORK: dict[JobKind, Callable[[Session, Job, Settings], dict[str, Any] | None]] =
     JobKind.CONVERSATIONS_DELETE: lambda db, job, _: erasing.delete_in_background(db, job),
     JobKind.CONVERSATIONS_EXPIRE: lambda db, job, _: retention.expire(db, job),
     JobKind.CONVERSATIONS_EXPORT: lambda db, job, _: exporting.make_workbook(db, job),
-    JobKind.PEOPLE: _change_people,
+    JobKind.PEOPLE: lambda db, job, _settings: bulk.carry_out(db, job),
     JobKind.ROSTER_APPLY: lambda db, job, _settings: imports.apply_in_background(db, job),
     JobKind.ROSTER_CHECK: lambda db, job, settings: imports.check_in_background(
         db, job, HoldLimits(settings.ROSTER_HOLD_REMOVED, settings.ROSTER_HOLD_CHANGED)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.core.learning.markdown import LONGEST, to_html
 
 TEXT = {"a", "blockquote", "br", "code", "em", "hr", "li", "ol", "p", "pre", "strong", "ul"}
-HEADINGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+HEADINGS = {"h2", "h3", "h4", "h5", "h6"}
 TABLES = {"table", "tbody", "td", "th", "thead", "tr"}
 
 PARTS = st.sampled_from([
@@ -126,3 +126,9 @@ def test_text_beyond_the_cap_is_left_out() -> None:
 
 def test_half_a_surrogate_pair_and_nul_do_no_harm() -> None:
     assert "x" in to_html("\ud83d x \0")
+
+
+def test_a_heading_stands_below_the_one_of_the_page() -> None:
+    html = to_html("# First\n\n## Second\n\nAlso second\n---\n\n###### Last")
+    found = [(each.name, each.text) for each in BeautifulSoup(html, "html.parser").find_all(True)]
+    assert found == [("h2", "First"), ("h3", "Second"), ("h3", "Also second"), ("h6", "Last")]

@@ -92,3 +92,21 @@ def test_every_state_has_a_page_with_what_can_be_done(state, grace, put):
     page = grace.page(grace.get(f"/admin/jobs/{put(state.value)}"))
     ways = [form["action"].rpartition("/")[2] for form in page.select("main form")]
     assert ways == {"done": [], "failed": ["retry"], "stopped": ["retry"]}.get(state, ["stop"])
+
+
+def test_a_job_leads_to_what_it_is_about(grace, people, visitors, db):
+    about = {
+        "roster_check": ({"import_id": 7}, "/admin/roster/7"),
+        "invite": ({"scope": {}}, "/admin/invitations/{}"),
+        "people": ({}, "/admin/people/bulk/{}"),
+        "conversations_export": ({}, "/admin/conversations/jobs/{}"),
+        "roster_follow": ({}, None),
+        "unknown": ({}, None),
+    }
+    for kind, (facts, page) in about.items():
+        job = Job(kind=kind, state="done", facts=facts, created_at=clock.now())
+        db.add(job)
+        db.commit()
+        found = grace.page(grace.get(f"/admin/jobs/{job.id}"))
+        link = found.find("a", string="See what it is about")
+        assert (link and link["href"]) == (page and page.format(job.id)), kind

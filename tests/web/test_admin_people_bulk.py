@@ -90,19 +90,6 @@ def test_deleting_many_takes_them_and_their_sessions(people, work, db):
     assert db.scalar(select(func.count()).select_from(SignInSession)) == 1
 
 
-def test_set_up_mails_go_to_those_without_a_password_and_their_codes_work(
-    people, visitors, work, mails
-):
-    people.account(ADA, password=None)
-    people.account("bo@x.example")
-    people.account("cy@x.example", password=None, status="Inactive")
-    admin = people.admin()
-    admin.submit("/admin/people", "/admin/people/bulk/help", action="resend", who="all")
-    work()
-    assert visitors().submit(mails.link(ADA), password="seven amber lanterns").status_code == 303
-    assert mails.to("bo@x.example") == mails.to("cy@x.example") == []
-
-
 def test_a_job_whose_worker_died_goes_on_where_it_was(crowd, app, work, db, monkeypatch):
     monkeypatch.setattr(bulk, "STEP", 4)
     crowd.submit("/admin/people", "/admin/people/bulk/change", action="suspend", who="all")

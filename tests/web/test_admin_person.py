@@ -45,6 +45,20 @@ def test_the_page_says_what_they_hold_and_why_and_no_secret(people, db):
     assert user.password_hash not in page
 
 
+def test_the_page_speaks_in_words_and_leads_to_what_happened_to_this_person(people, mails, db):
+    people.signed_in(ADA)
+    admin = people.admin()
+    admin.submit("/admin/people/add", last_name="Byron", email="bo@x.example")
+    page = admin.page(admin.get(path(db, "bo@x.example")))
+    text = " ".join(page.select_one("main").text.split())
+    assert "Welcome bo@x.example Waiting" in text
+    assert "Account added" in text
+    link = page.find("a", string="All of it in the audit log")["href"]
+    log = admin.page(admin.get(link)).select_one("main tbody").text
+    assert "Account added" in log
+    assert ADA not in log
+
+
 def test_editing_changes_what_was_typed_and_leaves_an_entry(people, db):
     people.account(ADA, ids=["A1"])
     admin = people.admin()

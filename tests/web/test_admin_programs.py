@@ -83,7 +83,7 @@ def test_a_program_is_made_and_learners_use_it(people, db):
     assert page.select_one(".intro").text == "Welcome to Basic Coaching: 5 a day. {x}"
     assert "Nobody holds any" in page.text
     assert not page.select("main script:not([src])")
-    assert page.select_one(".answer h1").text == "Coaching"
+    assert page.select_one(".answer h2").text == "Coaching"
     ada = people.signed_in(ADA, ids=["00123"])
     assert "Be kind." in ada.get("/chat/BCC").text
     assert people.signed_in("b@x.example").get("/chat/BCC").status_code == 403
@@ -235,7 +235,7 @@ def test_a_preview_shows_what_was_typed_and_saves_nothing(people, db):
     preview = admin.page(answer).select_one("#preview")
     assert "Welcome to Basic Coaching: 5 a day. {x}" in preview.text
     assert "Be kind." in preview.text
-    assert preview.select_one(".answer h1").text == "Coaching"
+    assert preview.select_one(".answer h2").text == "Coaching"
     assert preview.select("script") == []
     assert program_of(db) is None
     wrong = admin.submit("/admin/programs/add", action="preview", **NEW | {"quota": "x"})

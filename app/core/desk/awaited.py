@@ -1,19 +1,23 @@
-"""Whom the list awaits: listed people without a password, and how those invited are getting on."""
+"""Who is awaited: people without a password whom an invitation would reach."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from app.core import clock
-from app.core.outbox import Kind
+from app.core.desk import invited
+from app.core.desk.people import passwordless
+from app.core.desk.people.bulk import Choice
+from app.core.people import users
+from app.core.people.wanted import Wanted
 from app.models.invitations import Invitation
-from app.models.people import Status, User
-from app.models.records import OutgoingMessage
+from app.models.people import User
 from app.models.rosters import Change, RosterChange, RosterLine
 
 WEEK = 7 * 24
@@ -33,7 +37,9 @@ CHUNK = 1_000
 class Scope:
     """Whom to invite: everybody on the list, or those whom an import added, or some of either.
 
-    `again_of` names a job whose people are meant once more; `again_after` is in hours.
+    `again_of` names a job whose people are meant once more; `again_after` is in hours. `chosen`
+    means accounts, on the list or not: a filter of the list of people (`Wanted.facts`), and `ids`
+    those who were ticked in it.
     """
 
     import_id: int | None = None
@@ -41,6 +47,8 @@ class Scope:
     lo_root_id: str = ""
     again_of: int | None = None
     again_after: int = WEEK
+    chosen: dict[str, str] | None = None
+    ids: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,14 @@ class Awaited:
 
     last_name: str
     address: str
-    class_name: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Addresses whose turn it is, and after which place the next ones stand."""
+
+    addresses: list[str]
+    place: str
 
 
 @dataclass(frozen=True)
@@ -61,79 +76,73 @@ class Preview:
     few: list[Awaited]
 
 
-@dataclass(frozen=True)
-class Invited:
-    """Somebody who was invited: whether they set a password, and what became of the mail."""
-
-    address: str
-    last_name: str | None
-    user_id: int | None
-    has_password: bool
-    invited_at: datetime
-    times: int
-    mail_state: str | None
-    mail_error: str | None
-
-
 def preview(db: Session, scope: Scope, *, limit: int) -> Preview:
     """How many would be invited, and the first `limit` of them.
 
     Bounded for every size of list: beyond `LOOKED_AT` people it says at least how many.
     """
+    if scope.chosen is not None:
+        return _preview_chosen(db, scope, limit)
     looked_at = _asked_for(scope, most=LOOKED_AT)
+    few = _first(db, _waiting(scope, looked_at), limit)
     whole = select(func.count()).select_from(looked_at.subquery())
     waiting = select(func.count()).select_from(_waiting(scope, looked_at).subquery())
     return Preview(
         waiting=db.scalar(waiting) or 0,
         is_all=(db.scalar(whole) or 0) < LOOKED_AT,
-        few=_lines_of(db, _first(db, _waiting(scope, looked_at), limit)),
+        few=[
+            Awaited(line.last_name, address) for address, line in sorted(lines_of(db, few).items())
+        ],
     )
 
 
 def count(db: Session, scope: Scope) -> int:
     """How many people wait for an invitation: linear in the list, so for commands and jobs."""
+    if scope.chosen is not None:
+        return passwordless.count(db, *_chosen(scope))
     found = _waiting(scope, _asked_for(scope))
     return db.scalar(select(func.count()).select_from(found.subquery())) or 0
 
 
-def next_addresses(db: Session, scope: Scope, *, after: str, limit: int) -> list[str]:
-    """The next of those who wait, by address; none once everybody was looked at."""
+def next_batch(db: Session, scope: Scope, *, after: str, limit: int) -> Batch:
+    """The next of those who wait, `after` a place of ours; nobody once everybody was looked at."""
+    if scope.chosen is not None:
+        people = passwordless.find(db, *_chosen(scope), after=int(after or 0), limit=limit)
+        return Batch([each.address for each in people], str(people[-1].id) if people else after)
     while True:
         looked_at = _asked_for(scope, after=after, most=CHUNK)
         found = _first(db, _waiting(scope, looked_at), limit)
         if found:
-            return found
+            return Batch(found, found[-1])
         last = db.scalar(select(func.max(looked_at.subquery().c.address)))
         if last is None:
-            return []
+            return Batch([], after)
         after = last
 
 
-def invited_by(
-    db: Session, job_id: int, *, only_open: bool, after: str, limit: int
-) -> list[Invited]:
-    """The people whom this job was the last to invite, by address; `only_open` without password."""
-    has_password = _has_password(User)
+def lines_of(db: Session, addresses: Sequence[str]) -> dict[str, RosterLine]:
+    """The first active line of each of these addresses in the list in force."""
     query = (
-        select(
-            Invitation.address, User.last_name, User.id, func.coalesce(has_password, false()),
-            Invitation.invited_at, Invitation.times, OutgoingMessage.state,
-            OutgoingMessage.last_error,
-        )
-        .outerjoin(User, User.id == Invitation.user_id)
-        .outerjoin(OutgoingMessage, OutgoingMessage.id == _newest_mail())
-        .where(Invitation.job_id == job_id, Invitation.address > after)
-        .order_by(Invitation.address)
-        .limit(limit)
-    )  # fmt: skip
-    if only_open:
-        query = query.where(not_(func.coalesce(has_password, false())))
-    return [Invited(*row) for row in db.execute(query)]
+        select(RosterLine)
+        .where(RosterLine.address.in_(addresses), RosterLine.active.is_(True))
+        .order_by(RosterLine.id.desc())
+    )
+    return {line.address: line for line in db.scalars(query)}
 
 
 def cutoff(scope: Scope, now: datetime) -> datetime:
     """Who was invited after this moment is not invited again."""
     return now - timedelta(hours=scope.again_after)
+
+
+def _chosen(scope: Scope) -> tuple[Choice, datetime]:
+    """Which accounts are meant, and since when nobody may have been invited."""
+    return Choice(Wanted.read(scope.chosen or {}), scope.ids), cutoff(scope, clock.now())
+
+
+def _preview_chosen(db: Session, scope: Scope, limit: int) -> Preview:
+    waiting, is_all, few = passwordless.preview(db, *_chosen(scope), most=LOOKED_AT, limit=limit)
+    return Preview(waiting, is_all, [Awaited(each.last_name, each.address) for each in few])
 
 
 def _waiting(scope: Scope, looked_at: Select[Any]) -> Select[Any]:
@@ -144,17 +153,19 @@ def _waiting(scope: Scope, looked_at: Select[Any]) -> Select[Any]:
         wanted.append(RosterLine.class_name == scope.class_name)
     if scope.lo_root_id:
         wanted.append(RosterLine.lo_root_id == scope.lo_root_id)
-    fresh = exists().where(
-        Invitation.address == address, Invitation.invited_at > cutoff(scope, clock.now())
-    )
-    settled = exists().where(
-        User.address == address, or_(_has_password(User), not_(_may_be_here()))
-    )
+    fresh = invited.was_lately(address, cutoff(scope, clock.now()))
+    settled = exists().where(User.address == address, or_(_has_password(), not_(users.is_open())))
     shared = select(User.shared_address).where(User.shared_address.is_not(None))
     found = select(address).where(not_(settled), not_(fresh), address.not_in(shared))
     is_plain = scope.import_id is None and scope.again_of is None and len(wanted) == 2
     # Whoever was looked at is on the list, where nothing but the list was asked for.
-    return found if is_plain else found.where(exists().where(*wanted))
+    if is_plain:
+        return found
+    is_wanted: ColumnElement[bool] = exists().where(*wanted)
+    if scope.again_of is not None:
+        # A sending to accounts that were chosen may have meant some that no list vouches for.
+        is_wanted = or_(is_wanted, exists().where(User.address == address, users.on_list()))
+    return found.where(is_wanted)
 
 
 def _asked_for(scope: Scope, *, after: str = "", most: int | None = None) -> Select[Any]:
@@ -177,39 +188,5 @@ def _first(db: Session, found: Select[Any], limit: int) -> list[str]:
     return list(db.scalars(found.order_by(address).limit(limit)))
 
 
-def _lines_of(db: Session, addresses: list[str]) -> list[Awaited]:
-    lines = (
-        select(RosterLine.last_name, RosterLine.address, RosterLine.class_name)
-        .where(RosterLine.address.in_(addresses), RosterLine.active.is_(True))
-        .order_by(RosterLine.address, RosterLine.id.desc())
-    )
-    found = {address: Awaited(name, address, of) for name, address, of in db.execute(lines)}
-    return list(found.values())
-
-
-def _has_password(person: type[User]) -> ColumnElement[bool]:
-    return and_(person.password_hash.is_not(None), person.password_hash != "")
-
-
-def _may_be_here() -> ColumnElement[bool]:
-    """What `users.shut_out_reason` asks of status and expiry, as a condition."""
-    today = datetime.combine(clock.today(), time.min, tzinfo=UTC)
-    return or_(
-        User.enforced.is_(False),
-        and_(
-            func.lower(func.trim(User.status)) == Status.ACTIVE.lower(),
-            or_(User.expiry_date.is_(None), User.expiry_date >= today),
-        ),
-    )
-
-
-def _newest_mail() -> Any:
-    return (
-        select(func.max(OutgoingMessage.id))
-        .where(
-            OutgoingMessage.recipient == Invitation.address,
-            OutgoingMessage.kind == Kind.INVITATION.value,
-        )
-        .correlate(Invitation)
-        .scalar_subquery()
-    )
+def _has_password() -> ColumnElement[bool]:
+    return and_(User.password_hash.is_not(None), User.password_hash != "")

@@ -48,8 +48,7 @@ def overview(db: Session) -> Overview:
     """What an admin wants to know first; nothing here takes longer the more people there are."""
     in_force_id = imports.in_force(db)
     in_force = imports.get(db, in_force_id) if in_force_id else None
-    known = _known(db) if _is_large(in_force) else None
-    listed, registered = known or _count_people(db)
+    listed, registered = _people_of(db, in_force)
     return Overview(
         listed=listed,
         registered=registered,
@@ -63,6 +62,15 @@ def overview(db: Session) -> Overview:
             .limit(1)
         ),
     )
+
+
+def count_unregistered(db: Session) -> int:
+    """How many people of the list in force have no account, or no password."""
+    in_force_id = imports.in_force(db)
+    if in_force_id is None:
+        return 0
+    listed, registered = _people_of(db, imports.get(db, in_force_id))
+    return listed - registered
 
 
 def refresh(db: Session) -> None:
@@ -90,6 +98,12 @@ def count_mails(db: Session, *states: MessageState) -> int:
         .subquery()
     )
     return db.scalar(select(func.count()).select_from(some)) or 0
+
+
+def _people_of(db: Session, in_force: RosterImport | None) -> tuple[int, int]:
+    """How many are listed and registered; of a long list as the worker counted them last."""
+    known = _known(db) if _is_large(in_force) else None
+    return known or _count_people(db)
 
 
 def _is_large(in_force: RosterImport | None) -> bool:

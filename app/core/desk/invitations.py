@@ -1,4 +1,4 @@
-"""Invitations: set-up mails to people on the list who have no account, or no password, yet.
+"""Invitations: set-up mails to people who are awaited and have no account, or no password, yet.
 
 A job writes them at a set rate, a minute's worth at a time, so that other work has its turn. Each
 batch is one transaction: it claims the addresses, makes the accounts that are missing, and writes
@@ -22,6 +22,7 @@ from app.core.audit import NOWHERE, Event, Origin
 from app.core.backlog import JobKind
 from app.core.desk import awaited
 from app.core.desk.awaited import Scope
+from app.core.desk.people import standing
 from app.core.entry import letters
 from app.core.entry.terms import Terms
 from app.core.errors import N_, NotFound, Refusal
@@ -31,7 +32,6 @@ from app.core.roster import entitlements
 from app.models.invitations import Invitation
 from app.models.people import Status, User
 from app.models.records import Job
-from app.models.rosters import RosterLine
 
 BATCH = 25
 """People who are written to in one transaction: it holds up no sign-in for long."""
@@ -115,17 +115,19 @@ def invite(db: Session, job: Job, *, rate: int, terms: Terms) -> dict[str, Any]:
     left, done = rate, job.done
     while left > 0:
         entitlements.hold_list(db)
-        batch = awaited.next_addresses(
+        batch = awaited.next_batch(
             db, scope, after=job.facts.get("after", ""), limit=min(BATCH, left)
         )
-        if not batch:
+        if not batch.addresses:
             return {"invited": done}
-        written = _write(db, batch, scope, terms=terms, job=job, by=job.created_by, origin=NOWHERE)
-        left, done = left - len(batch), done + written
+        written = _write(
+            db, batch.addresses, scope, terms=terms, job=job, by=job.created_by, origin=NOWHERE
+        )
+        left, done = left - len(batch.addresses), done + written
         paid_until += timedelta(minutes=written / rate)
-        job.facts = job.facts | {"after": batch[-1], "paid_until": paid_until.isoformat()}
+        job.facts = job.facts | {"after": batch.place, "paid_until": paid_until.isoformat()}
         backlog.report(db, job, done=done)
-    if not awaited.next_addresses(db, scope, after=job.facts["after"], limit=1):
+    if not awaited.next_batch(db, scope, after=job.facts["after"], limit=1).addresses:
         return {"invited": done}
     raise backlog.PutOff(paid_until - EARLY)
 
@@ -139,7 +141,7 @@ def invite_one(db: Session, address: str, *, by: int | None, terms: Terms, origi
     entitlements.hold_list(db)
     found = users.find(db, address, address)
     if found is None:
-        if not _lines(db, [address]) or users.is_shared(db, address):
+        if not awaited.lines_of(db, [address]) or users.is_shared(db, address):
             raise NotToBeInvited
         at_once = Scope(again_after=0)
         if not _write(db, [address], at_once, terms=terms, job=None, by=by, origin=origin):
@@ -166,16 +168,18 @@ def _write(
 ) -> int:
     """Claim these addresses, make the accounts that are missing, write the mails; how many."""
     claimed = _claim(db, addresses, scope, job)
-    _make_accounts(db, claimed)
+    on_list = _make_accounts(db, claimed)
     written = 0
     # Asked anew: somebody may have come in by themselves a moment ago.
     people = select(User, users.on_list()).where(User.address.in_(claimed)).order_by(User.address)
     for user, listed in db.execute(people.execution_options(populate_existing=True)).all():
         if user.has_password() or users.shut_out_reason(user, listed=listed) is not None:
             continue
+        # It speaks of the list to those alone who are on it.
+        kind = Kind.INVITATION if user.address in on_list else standing.setup_kind(user)
         # As every mail of its kind is written: with its caps, its code and its link.
-        letters.send(db, Kind.INVITATION, user.mailbox, terms=terms, cap=Cap.INVITATION)
-        details = {"job_id": job.id} if job else {"mail": Kind.INVITATION.value}
+        letters.send(db, kind, user.mailbox, terms=terms, cap=Cap.INVITATION)
+        details = {"job_id": job.id} if job else {"mail": kind.value}
         audit.record(db, Event.ACCOUNT_INVITED, origin, user_id=user.id, actor_id=by, **details)
         written += 1
     return written
@@ -199,8 +203,9 @@ def _claim(db: Session, addresses: Sequence[str], scope: Scope, job: Job | None)
     return list(db.scalars(claiming))
 
 
-def _make_accounts(db: Session, addresses: Sequence[str]) -> None:
-    """Make the accounts that these listed people lack, holding what the list grants."""
+def _make_accounts(db: Session, addresses: Sequence[str]) -> set[str]:
+    """Make the accounts that these people lack, holding what the list grants; who is on it."""
+    lines = awaited.lines_of(db, addresses)
     there = set(db.scalars(select(User.address).where(User.address.in_(addresses))))
     now = clock.now()
     rows = [
@@ -209,7 +214,7 @@ def _make_accounts(db: Session, addresses: Sequence[str]) -> None:
             "status": Status.ACTIVE.value, "date_added": now, "visit_count": 0,
             "expiry_date": now + letters.ACCOUNT_TERM, "from_roster": True,
         }
-        for address, line in _lines(db, addresses).items()
+        for address, line in lines.items()
         if address not in there
     ]  # fmt: skip
     if rows:
@@ -223,16 +228,7 @@ def _make_accounts(db: Session, addresses: Sequence[str]) -> None:
         .values(user_id=select(User.id).where(User.address == Invitation.address).scalar_subquery())
         .execution_options(synchronize_session=False)
     )
-
-
-def _lines(db: Session, addresses: Sequence[str]) -> dict[str, RosterLine]:
-    """The first active line of each of these addresses in the list in force."""
-    query = (
-        select(RosterLine)
-        .where(RosterLine.address.in_(addresses), RosterLine.active.is_(True))
-        .order_by(RosterLine.id.desc())
-    )
-    return {line.address: line for line in db.scalars(query)}
+    return set(lines)
 
 
 def _paid_until(job: Job) -> datetime:
@@ -244,4 +240,5 @@ def _paid_until(job: Job) -> datetime:
 
 def _told(scope: Scope) -> dict[str, Any]:
     """The scope as the audit log tells it, without what was not asked."""
-    return {name: value for name, value in asdict(scope).items() if value not in (None, "")}
+    told = asdict(scope) | {"ids": None, "ticked": len(scope.ids) or None}
+    return {name: value for name, value in told.items() if value not in (None, "")}

@@ -6,7 +6,6 @@ its work; a mail beyond the caps is written too, as held.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -108,27 +107,6 @@ def send(
         cap=cap,
         **facts,
     )
-
-
-def setup_message(
-    kind: Kind, user: User, code_id: int, digits: str, *, keys: Sequence[str]
-) -> dict[str, Any]:
-    """The columns of a mail with which `user` sets a first password, for `outbox.queue_coded`."""
-    until = clock.now() + SETUP_LIFETIME
-    facts = {
-        "address": user.mailbox,
-        "code_id": code_id,
-        "purpose": Purpose.SETUP.value,
-        "until": until.isoformat(),
-    }
-    return {
-        "kind": kind.value,
-        "recipient": user.mailbox,
-        "user_id": user.id,
-        "locale": user.locale,
-        "facts": facts,
-        "sealed": outbox.seal(digits, keys=keys),
-    }
 
 
 def lifetime_of(purpose: Purpose, terms: Terms) -> timedelta:

@@ -9,6 +9,7 @@ import nh3
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from markdown_it.renderer import RendererHTML
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
@@ -16,7 +17,7 @@ LONGEST = 20_000
 """Characters that are rendered; the rest is left out before any parsing."""
 
 _TEXT_TAGS = {"a", "blockquote", "br", "code", "em", "hr", "li", "ol", "p", "pre", "strong", "ul"}
-_HEADING_TAGS = {"h1", "h2", "h3", "h4", "h5", "h6"}
+_HEADING_TAGS = {"h2", "h3", "h4", "h5", "h6"}
 _TABLE_TAGS = {"table", "tbody", "td", "th", "thead", "tr"}
 
 _ALLOWED_LINK = re.compile(r"(?:https?://|mailto:)\S", re.IGNORECASE)
@@ -26,7 +27,8 @@ def to_html(markdown: str) -> str:
     """Return `markdown` (CommonMark with tables) as clean HTML; never raises for any text.
 
     Raw HTML comes out as text, images as their alternative text, links only to http, https and
-    mailto. Input beyond `LONGEST` characters is dropped first, so that nothing takes long.
+    mailto; headings begin with the second rank. Input beyond `LONGEST` characters is dropped
+    first, so that nothing takes long.
     """
     # A lone surrogate, which JSON can smuggle in, has no UTF-8 form and would stop the cleaner.
     text = markdown[:LONGEST].encode("utf-8", "replace").decode("utf-8")
@@ -44,9 +46,17 @@ def _image_as_text(
     return escapeHtml(renderer.renderInlineAsText(tokens[index].children, options, env))
 
 
+def _put_below_the_title(state: StateCore) -> None:
+    """The one heading of the first rank on a page is the page's own."""
+    for token in state.tokens:
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+
+
 def _make_renderer() -> MarkdownIt:
     renderer = MarkdownIt("commonmark", {"html": False}).enable("table")
     renderer.add_render_rule("image", _image_as_text)
+    renderer.core.ruler.push("headings", _put_below_the_title)
     # What is no allowed link stays the text that was typed, instead of a dead link.
     renderer.validateLink = lambda url: bool(_ALLOWED_LINK.match(url))  # type: ignore[method-assign]
     return renderer

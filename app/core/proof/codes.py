@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.core import clock, throttle
@@ -70,24 +70,6 @@ def issue(
     return _store(
         db, purpose, address, _digest(keys[0], purpose, address, digits), lifetime
     ), digits
-
-
-def issue_many(
-    db: Session, purpose: Purpose, addresses: Sequence[str], *, lifetime: timedelta,
-    keys: Sequence[str],
-) -> list[tuple[int, str]]:  # fmt: skip
-    """Store a new code for each of these addresses at once; ids and digits, in their order."""
-    now = clock.now()
-    digits = [f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}" for _ in addresses]
-    rows = [
-        {
-            "purpose": purpose.value, "address": address, "created_at": now,
-            "expires_at": now + lifetime, "secret_hash": _digest(keys[0], purpose, address, each),
-        }
-        for address, each in zip(addresses, digits, strict=True)
-    ]  # fmt: skip
-    writing = insert(Code).returning(Code.id, sort_by_parameter_order=True)
-    return list(zip(db.scalars(writing, rows) if rows else [], digits, strict=True))
 
 
 def issue_none(db: Session, purpose: Purpose, address: str, *, lifetime: timedelta) -> None:

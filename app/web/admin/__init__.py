@@ -89,8 +89,8 @@ def home() -> ResponseReturnValue:
     )  # fmt: skip
 
 
-def _todo(found: insight.Overview) -> list[tuple[str, str, str]]:
-    """What waits for a person: words, address, and what the button there says."""
+def _todo(found: insight.Overview) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What waits for a person: words, and what can be done, each an address and its words."""
     things = []
     if found.waiting is not None:
         name = found.waiting.file_name
@@ -99,17 +99,25 @@ def _todo(found: insight.Overview) -> list[tuple[str, str, str]]:
         else:
             words = _("The list %(file)s was checked and waits.", file=name)
         address = url_for("admin.roster_preview", import_id=found.waiting.id)
-        things.append((words, address, _("Look at it")))
+        things.append((words, [(address, _("Look at it"))]))
     open_yet = found.listed - found.registered
-    if open_yet and Permission.PEOPLE_HELP.value in identity.permissions():
+    if open_yet and (acts := _for_the_unregistered()):
         words = ngettext(
             "%(open)s of %(listed)s person on the list has not registered.",
             "%(open)s of %(listed)s people on the list have not registered.",
             found.listed, open=format_decimal(open_yet), listed=format_decimal(found.listed),
         )  # fmt: skip
-        things.append((words, url_for("admin.invitations"), _("Send an invitation")))
+        things.append((words, acts))
     if found.failed_mails:
-        things.append(
-            (_("Some mails could not be delivered."), url_for("admin.outbox"), _("See why"))
-        )
+        words = _("Some mails could not be delivered.")
+        things.append((words, [(url_for("admin.outbox", state="failed"), _("See why"))]))
     return things
+
+
+def _for_the_unregistered() -> list[tuple[str, str]]:
+    held, acts = identity.permissions(), []
+    if Permission.PEOPLE_READ.value in held:
+        acts.append((url_for("admin.people_unregistered"), _("Download")))
+    if Permission.PEOPLE_HELP.value in held:
+        acts.append((url_for("admin.invitations"), _("Send an invitation")))
+    return acts

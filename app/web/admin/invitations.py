@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from app.core import backlog
 from app.core.backlog import JobKind
-from app.core.desk import awaited
+from app.core.desk import awaited, invited
 from app.core.desk import invitations as inviting
 from app.core.desk.awaited import Scope
 from app.core.errors import N_
@@ -55,7 +55,7 @@ MAIL_STATES = {
 @permitted(Permission.PEOPLE_HELP)
 def invitations() -> ResponseReturnValue:
     """Who waits for an invitation, and what was sent before."""
-    scope = _asked()
+    scope = asked()
     preview = awaited.preview(db, scope, limit=FEW)
     before = row_id("before")
     found = backlog.latest(db, kinds=[JobKind.INVITE], before=before, limit=SENDINGS + 1)
@@ -65,7 +65,7 @@ def invitations() -> ResponseReturnValue:
         "admin/invitations.html",
         scope=scope,
         preview=preview,
-        takes=_takes(preview.waiting),
+        takes=takes(preview.waiting),
         rate=ours().settings.INVITE_RATE,
         is_listed=imports.in_force(db) is not None,
         choices=_choices(scope.import_id),
@@ -81,7 +81,7 @@ def invitations() -> ResponseReturnValue:
 @freshly_proven
 def invitations_send() -> ResponseReturnValue:
     """Begin to send."""
-    return _begin(_asked())
+    return _begin(asked())
 
 
 @bp.get("/invitations/<int:job_id>")
@@ -91,7 +91,7 @@ def invitations_sending(job_id: int) -> ResponseReturnValue:
     job = inviting.get(db, job_id)
     only_open = request.args.get("show") == "open"
     after = request.args.get("after", "")[:254].replace("\0", "")
-    found = awaited.invited_by(db, job_id, only_open=only_open, after=after, limit=PAGE + 1)
+    found = invited.invited_by(db, job_id, only_open=only_open, after=after, limit=PAGE + 1)
     shown = found[:PAGE]
     more = len(found) > PAGE
     return render_template(
@@ -103,7 +103,9 @@ def invitations_sending(job_id: int) -> ResponseReturnValue:
         can_resume=job.state in {JobState.STOPPED.value, JobState.FAILED.value},
         by=_names([job]).get(job.created_by),
         rate=ours().settings.INVITE_RATE,
-        takes=_takes(max(0, (job.total or 0) - job.done)),
+        takes=takes(max(0, (job.total or 0) - job.done)),
+        leaving=invited.leaving(db, job_id) if job.state == JobState.STOPPED.value else 0,
+        most=invited.MOST_LEAVING,
         people=shown,
         only_open=only_open,
         mail_states=MAIL_STATES,
@@ -117,10 +119,8 @@ def invitations_stop(job_id: int) -> ResponseReturnValue:
     """End a sending; the mails that were written still leave."""
     stopped = inviting.stop(db, job_id, by=identity.user().id, origin=identity.origin())
     commit()
-    words = (
-        _("It stops now. Who was not written to keeps waiting.") if stopped else _("It is over.")
-    )
-    flash(words, "info")
+    words = _("It stops now. Mails that were written already still leave; nobody else gets one.")
+    flash(words if stopped else _("It is over."), "info")
     return redirect(url_for("admin.invitations_sending", job_id=job_id), 303)
 
 
@@ -155,8 +155,8 @@ def _begin(scope: Scope) -> ResponseReturnValue:
     return redirect(url_for("admin.invitations_sending", job_id=job.id), 303)
 
 
-def _asked() -> Scope:
-    """The scope that the address, or the form, names."""
+def asked() -> Scope:
+    """The scope of the list that the address, or the form, names."""
     given = request.values
     import_id = given.get("import_id", type=int)
     return Scope(
@@ -176,9 +176,11 @@ def _choices(chosen: int | None) -> list[RosterImport]:
     return applied[:SENDINGS]
 
 
-def _takes(people: int) -> str:
+def takes(people: int) -> str:
+    """How long it takes to write to so many at the rate that is set, in words."""
     minutes = people / ours().settings.INVITE_RATE
-    words: str = format_timedelta(timedelta(minutes=max(1, minutes)), threshold=1.2)
+    duration = timedelta(minutes=max(1, minutes))
+    words: str = format_timedelta(duration, granularity="minute", threshold=1.2)
     return words
 
 

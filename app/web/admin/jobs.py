@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -42,6 +44,18 @@ KINDS = {
 """What each kind of job is called, in words; an unknown one goes by the name that the code has."""
 
 
+PAGES = {
+    JobKind.CONVERSATIONS_DELETE.value: ("conversations_job", "job_id", "CONVERSATIONS_READ"),
+    JobKind.CONVERSATIONS_EXPIRE.value: ("conversations_job", "job_id", "CONVERSATIONS_READ"),
+    JobKind.CONVERSATIONS_EXPORT.value: ("conversations_job", "job_id", "CONVERSATIONS_READ"),
+    JobKind.INVITE.value: ("invitations_sending", "job_id", "PEOPLE_HELP"),
+    JobKind.PEOPLE.value: ("people_job", "job_id", "PEOPLE_READ"),
+    JobKind.ROSTER_APPLY.value: ("roster_preview", "import_id", "ROSTER_READ"),
+    JobKind.ROSTER_CHECK.value: ("roster_preview", "import_id", "ROSTER_READ"),
+}
+"""Where a kind of job has a page of its own: the view, the id it goes by, and the permission."""
+
+
 @bp.get("/jobs")
 @permitted(Permission.JOBS_READ)
 def jobs() -> ResponseReturnValue:
@@ -74,6 +88,7 @@ def jobs_show(job_id: int) -> ResponseReturnValue:
         job=job,
         name=name_of(job.kind),
         person=running.whose(db, [job]).get(job.created_by or 0),
+        own_page=page_of(job),
         state=STATES[job.state],
         is_open=job.state in OPEN,
         may_again=job.state in AGAIN,
@@ -119,6 +134,16 @@ def progress(job: Job) -> dict[str, object]:
         "note": job.note,
         "error": job.error,
     }
+
+
+def page_of(job: Job) -> str | None:
+    """The page of what the job is about; None where there is none that this person may see."""
+    endpoint, name, permission = PAGES.get(job.kind, ("", "", ""))
+    number = job.id if name == "job_id" else job.facts.get(name)
+    if number is None or Permission[permission].value not in identity.permissions():
+        return None
+    which: dict[str, Any] = {name: number}
+    return url_for(f"admin.{endpoint}", **which)
 
 
 def name_of(kind: str) -> str:

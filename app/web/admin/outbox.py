@@ -67,7 +67,7 @@ Word = TypeVar("Word", bound=StrEnum)
 @permitted(Permission.OUTBOX_READ)
 def outbox() -> ResponseReturnValue:
     """List the messages that fit, newest first; their codes and links are not here to be seen."""
-    wanted = _wanted()
+    wanted = asked_for()
     found = mailbox.find(db, wanted, before=_before(), limit=PAGE + 1)
     shown = found[:PAGE]
     more = len(found) > PAGE
@@ -143,7 +143,8 @@ def outbox_test() -> ResponseReturnValue:
     return redirect(url_for("admin.outbox"), 303)
 
 
-def _wanted() -> Filter:
+def asked_for() -> Filter:
+    """What the address narrows the list to."""
     args = request.args
     return Filter(
         state=_word(MessageState, args.get("state", "")),

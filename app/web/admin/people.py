@@ -16,6 +16,7 @@ from werkzeug.exceptions import BadRequest
 from wtforms import StringField
 
 from app.addresses import BadAddress
+from app.core.desk import insight
 from app.core.desk.people import exporting
 from app.core.entry import adding
 from app.core.errors import N_, AddressTaken
@@ -99,6 +100,7 @@ def people() -> ResponseReturnValue:
         states=STATES,
         filters=FILTERS,
         sorts=SORTS,
+        unregistered=_unregistered(wanted),
         to=_to(wanted, order),
         urls=_turns(page, wanted, order),
     )
@@ -116,6 +118,12 @@ def file_of(wanted: Wanted, name: str) -> Response:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     text = exporting.write_people(db, wanted)
     return Response(in_request(text), mimetype="text/csv", headers=headers)
+
+
+def _unregistered(wanted: Wanted) -> int:
+    """How many of the list have not registered, where somebody may be looking for them here."""
+    looked_for = [Wanted(), Wanted(roster="listed"), Wanted(password="no")]  # noqa: S106 - a filter
+    return insight.count_unregistered(db) if wanted in looked_for else 0
 
 
 def _place() -> Place | None:

@@ -24,7 +24,7 @@ from app.edge.words import say
 from app.models.records import Job
 from app.web.admin import bp
 
-HELP = {Action.END_SESSIONS, Action.RESEND}
+HELP = {Action.END_SESSIONS}
 """What somebody at a help desk may do."""
 
 WORDS = {
@@ -40,10 +40,6 @@ WORDS = {
     Action.EXTEND: (
         N_("Extend by two years"),
         N_("Their accounts are good for two years from today. Whose is good for longer stays."),
-    ),
-    Action.RESEND: (
-        N_("Mail a link to set a password"),
-        N_("Whoever of them has no password gets a mail to set one. It works for 24 hours."),
     ),
     Action.DELETE: (
         N_("Delete"),
@@ -65,11 +61,14 @@ STATES = {
 @permitted(Permission.PEOPLE_HELP)
 def people_bulk() -> ResponseReturnValue:
     """Say what would happen to how many; nothing happens yet."""
+    if request.args.get("action") == "invite":
+        # That goes at a set rate, and has pages of its own.
+        return redirect(f"{url_for('admin.people_invite')}?{request.query_string.decode()}")
     action = _action(request.args)
     if action is Action.DELETE:
         # Where the password is asked for again, and then the same page.
         return redirect(f"{url_for('admin.people_bulk_deleting')}?{request.query_string.decode()}")
-    return _ask(action, _choice(request.args))
+    return _ask(action, choice_of(request.args))
 
 
 @bp.get("/people/bulk/delete")
@@ -77,13 +76,13 @@ def people_bulk() -> ResponseReturnValue:
 @freshly_proven
 def people_bulk_deleting() -> ResponseReturnValue:
     """Say how many accounts would be deleted."""
-    return _ask(Action.DELETE, _choice(request.args))
+    return _ask(Action.DELETE, choice_of(request.args))
 
 
 @bp.post("/people/bulk/help")
 @permitted(Permission.PEOPLE_HELP)
 def people_bulk_help() -> ResponseReturnValue:
-    """Sign many out, or mail many."""
+    """Sign many out."""
     action = _action(request.form)
     if action not in HELP:
         raise NotFound
@@ -131,7 +130,7 @@ def people_job_stop(job_id: int) -> ResponseReturnValue:
 
 
 def _begin(action: Action) -> ResponseReturnValue:
-    choice = _choice(request.form)
+    choice = choice_of(request.form)
     try:
         job = bulk.begin(
             db,
@@ -159,12 +158,7 @@ def _ask(action: Action, choice: Choice, error: str | None = None) -> str:
         number=number,
         left_out=left_out,
         is_large=number >= bulk.LARGE,
-        fields=[
-            ("action", action.value),
-            ("who", "ticked" if choice.ids else "all"),
-            *choice.wanted.facts().items(),
-            *(("ids", each) for each in choice.ids),
-        ],
+        fields=[("action", action.value), *fields_of(choice)],
         target=url_for(f"admin.people_bulk_{kind}"),
         error=error,
         form=FlaskForm(),
@@ -180,14 +174,20 @@ def _action(given: MultiDict[str, Any]) -> Action:
         raise NotFound from None
 
 
-def _choice(given: MultiDict[str, Any]) -> Choice:
-    """Whom the form means: ticked people, unless it says that all who match are meant."""
+def choice_of(given: MultiDict[str, Any]) -> Choice:
+    """Whom a form or an address means: ticked people, or all who match where it says so."""
     ids = [each for each in given.getlist("ids", type=int) if 0 < each <= LAST_ID]
     if given.get("who") != "all" and not ids:
         # A press without a tick must not mean everybody.
         ids = [0]
     chosen = [] if given.get("who") == "all" else ids[: bulk.MOST_TICKED]
     return Choice(Wanted.read(given), chosen)
+
+
+def fields_of(choice: Choice) -> list[tuple[str, Any]]:
+    """What a form sends along, name and value, so that `choice_of` reads the same from it."""
+    who = ("who", "ticked" if choice.ids else "all")
+    return [who, *choice.wanted.facts().items(), *(("ids", each) for each in choice.ids)]
 
 
 def _job(job_id: int) -> Job:

@@ -24,7 +24,8 @@ from app.edge.guards import freshly_proven, permitted
 from app.edge.ours import ours, terms
 from app.edge.words import say
 from app.models.people import Source
-from app.web.admin import bp
+from app.web.admin import bp, outbox
+from app.web.admin.events import name_of
 from app.web.admin.people import STATES
 
 SOURCES = {
@@ -64,6 +65,9 @@ def people_person(user_id: int) -> ResponseReturnValue:
         user=found.user,
         state=STATES[found.reason],
         sources=SOURCES,
+        kinds=outbox.KINDS,
+        mail_states=outbox.STATES,
+        name_of=name_of,
         form=ExtendForm(formdata=None),
         can=identity.permissions(),
         is_self=user_id == identity.user().id,

@@ -47,9 +47,8 @@ class PurgeForm(FlaskForm):
 @permitted(Permission.PROGRAMS_READ)
 def programs() -> ResponseReturnValue:
     """List programs by name, what opens each, and for how many people it is open."""
-    q, category = request.args.get("q", "")[:200], request.args.get("category", "")
-    where = next((each for each in Where if each == request.args.get("state")), None)
-    asked: dict[str, Any] = {"search": q, "category": category, "where": where}
+    asked = asked_for()
+    q, category, where = asked.values()
     found = catalogue.listed(db, **asked, after=row_id("after"), limit=PAGE + 1)
     shown = found[:PAGE]
     kept: dict[str, Any] = {"q": q or None, "category": category or None, "state": where}
@@ -66,6 +65,13 @@ def programs() -> ResponseReturnValue:
         may_write=may(Permission.PROGRAMS_WRITE),
         next_url=url_for("admin.programs", **kept, after=last) if last else None,
     )
+
+
+def asked_for() -> dict[str, Any]:
+    """What the address narrows the list to, as `catalogue.listed` takes it."""
+    where = next((each for each in Where if each == request.args.get("state")), None)
+    q, category = request.args.get("q", "")[:200], request.args.get("category", "")
+    return {"search": q, "category": category, "where": where}
 
 
 @bp.get("/programs/<int:program_id>")

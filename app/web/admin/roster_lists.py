@@ -32,9 +32,7 @@ DIFFERENCES = {CAME: N_("Came"), WENT: N_("Went"), CHANGED: N_("Changed in betwe
 def roster_people(import_id: int) -> ResponseReturnValue:
     """The people of one `kind`, those whom `q` finds, beyond the one of `name` and `after`."""
     found = imports.get(db, import_id)
-    kind = request.args.get("kind", "")
-    kind = kind if kind in LISTS else "added"
-    q = request.args.get("q", "")[:200].strip()
+    kind, q = asked_kind()
     place = _place()
     rows = imports.list_changes(db, import_id, kind, search=q, after=place, limit=PAGE + 1)
     people = rows[:PAGE]
@@ -124,6 +122,12 @@ def roster_compare() -> ResponseReturnValue:
         first_url=url_for("admin.roster_compare", **here) if place else None,
         next_url=_after("admin.roster_compare", people[-1], here) if len(rows) > PAGE else None,
     )
+
+
+def asked_kind() -> tuple[str, str]:
+    """Which list of an import the address names, and what is looked for in it."""
+    kind = request.args.get("kind", "")
+    return kind if kind in LISTS else "added", request.args.get("q", "")[:200].strip()
 
 
 def _place() -> tuple[str, str] | None:

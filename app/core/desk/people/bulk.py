@@ -15,17 +15,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
-from app.core import audit, backlog, outbox
+from app.core import audit, backlog
 from app.core.audit import Event, Origin
 from app.core.backlog import JobKind
 from app.core.desk.people import guarding, removing, standing
-from app.core.entry import letters
-from app.core.entry.letters import SETUP_LIFETIME
 from app.core.errors import N_, Refusal
-from app.core.people import directory, sessions, users
+from app.core.people import directory, sessions
 from app.core.people.wanted import Span, Wanted
-from app.core.proof import codes
-from app.models.access import Purpose, SignInSession
+from app.models.access import SignInSession
 from app.models.people import Status, User
 from app.models.records import Job
 
@@ -45,7 +42,6 @@ class Action(StrEnum):
     DELETE = "delete"
     END_SESSIONS = "end_sessions"
     EXTEND = "extend"
-    RESEND = "resend"
     RESTORE = "restore"
     SUSPEND = "suspend"
 
@@ -120,7 +116,7 @@ def begin(
     )  # fmt: skip
 
 
-def carry_out(db: Session, job: Job, *, keys: Sequence[str]) -> dict[str, Any]:
+def carry_out(db: Session, job: Job) -> dict[str, Any]:
     """Do the work of a job, from where it stands; what came of it. Commits as it goes."""
     facts = job.facts
     upto, by = int(facts["upto"]), job.created_by
@@ -131,7 +127,7 @@ def carry_out(db: Session, job: Job, *, keys: Sequence[str]) -> dict[str, Any]:
         span = _next(db, choice, job.facts["at"], upto)
         able = [*met, guarding.in_bulk(db, by)]
         ids = directory.ids_between(db, choice.filter, span, *able)
-        changed = _act(db, job, ids, keys) if ids else 0
+        changed = _act(db, job, ids) if ids else 0
         # In one transaction with what it tells of: what is marked is done, and done once.
         job.facts = job.facts | {
             "at": span.high,
@@ -151,7 +147,7 @@ def _next(db: Session, choice: Choice, low: int, upto: int) -> Span:
     return Span(low, upto) if first is None else Span(first - 1, min(first - 1 + STEP, upto))
 
 
-def _act(db: Session, job: Job, ids: list[int], keys: Sequence[str]) -> int:
+def _act(db: Session, job: Job, ids: list[int]) -> int:
     """Do the job's action to these people; how many it changed."""
     facts = job.facts
     action = Action(facts["action"])
@@ -161,11 +157,8 @@ def _act(db: Session, job: Job, ids: list[int], keys: Sequence[str]) -> int:
             db, ids, keep_chats=facts["keep_chats"], by=job.created_by, origin=origin, job=job.id
         )
         return len(ids)
-    if action is Action.RESEND:
-        changed, event = _resend(db, ids, keys), Event.SETUP_RESENT
-    else:
-        change, event = CHANGES[action]
-        changed = change(db, ids)
+    change, event = CHANGES[action]
+    changed = change(db, ids)
     about: dict[int, dict[str, Any]] = {user_id: {} for user_id in changed}
     audit.record_all(db, event, origin, about, actor_id=job.created_by, job=job.id)
     return len(changed)
@@ -205,24 +198,6 @@ def _set(db: Session, ids: list[int], differs: ColumnElement[bool], **values: An
         .execution_options(synchronize_session=False)
     )
     return sorted(changed)
-
-
-def _resend(db: Session, ids: list[int], keys: Sequence[str]) -> list[int]:
-    rows = db.execute(
-        select(User, users.on_list()).where(User.id.in_(ids), User.password_hash.is_(None))
-    )
-    people = [u for u, listed in rows if users.shut_out_reason(u, listed=listed) is None]
-    made = codes.issue_many(
-        db, Purpose.SETUP, [each.mailbox for each in people], lifetime=SETUP_LIFETIME, keys=keys
-    )
-    outbox.queue_coded(
-        db,
-        [
-            letters.setup_message(standing.setup_kind(user), user, code_id, digits, keys=keys)
-            for user, (code_id, digits) in zip(people, made, strict=True)
-        ],
-    )
-    return sorted(user.id for user in people)
 
 
 CHANGES: dict[Action, tuple[Callable[[Session, list[int]], list[int]], Event]] = {

@@ -1,0 +1,104 @@
+"""`flask rollcall people invite`, `people change-all`: many at once, from the console."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from flask.cli import with_appcontext
+
+from app.cli.ground import change, session, settings
+from app.core.audit import NOWHERE
+from app.core.desk import awaited, invitations
+from app.core.desk.awaited import LINK_LASTS, Scope
+from app.core.desk.people import bulk
+from app.core.desk.people.bulk import Action, Choice
+from app.core.people.wanted import CHOICES, Wanted
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FILTERS = [
+    click.option("--search", "q", default="", help="Any part of name or address."),
+    *(click.option(f"--{name}", type=click.Choice(CHOICES[name])) for name in CHOICES),
+    click.option("--role", help="The name of a role."),
+    click.option("--lo", help="An LO Root ID that they hold."),
+]
+"""The filters of the list of people, as `people list` has them."""
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+def filtered(command: F) -> F:
+    """The command with the filters of the list of people as options."""
+    for option in reversed(FILTERS):
+        command = option(command)
+    return command
+
+
+@click.command("invite")
+@filtered
+@click.option("--dry-run", is_flag=True, help="Say how many it would reach, and send nothing.")
+@as_json_option
+@with_appcontext
+def invite(dry_run: bool, as_json: bool, **filters: str | None) -> None:
+    """Mail accounts without a password, on the list or not, a link to set one, in the background.
+
+    Without a filter all are meant. Who was invited within the last 24 hours is left out.
+    """
+    scope = Scope(chosen=Wanted.read(filters).facts(), again_after=LINK_LASTS)
+    job_id = None
+    with session() as db:
+        waiting = awaited.count(db, scope)
+    if waiting and not dry_run:
+        with change(as_json=as_json) as db:
+            job_id = invitations.start(db, scope, by=None, origin=NOWHERE).id
+    if as_json:
+        click.echo(json.dumps({"waiting": waiting, "job_id": job_id, "dry_run": dry_run}))
+        return
+    click.echo(f"{waiting} accounts wait for an invitation.")
+    if job_id is not None:
+        rate = settings().INVITE_RATE
+        words = f"Job {job_id} writes to them, {rate} a minute; see /admin/invitations/{job_id}."
+        click.echo(words, err=True)
+
+
+@click.command("change-all")
+@click.argument("action", type=click.Choice([each.value.replace("_", "-") for each in Action]))
+@filtered
+@click.option("--chats", type=click.Choice(["keep", "delete"]), default="keep", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Say how many it would change, and do nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json_option
+@with_appcontext
+def change_all(
+    action: str, chats: str, dry_run: bool, yes: bool, as_json: bool, **filters: str | None
+) -> None:
+    """Do ACTION to all accounts that match, in the background.
+
+    Without a filter all are meant, but nobody who may hand out roles. --chats is for delete.
+    """
+    choice = Choice(Wanted.read(filters))
+    with session() as db:
+        number, left_out = bulk.count(db, choice, by=None)
+    if number and not dry_run and not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("Nobody is here to be asked. Add --yes.")
+        click.confirm(f"{action}: {number} people?", abort=True, err=True)
+    job_id = None
+    if not dry_run:
+        with change(as_json=as_json) as db:
+            job_id = bulk.begin(
+                db, Action(action.replace("-", "_")), choice, typed=str(number),
+                keep_chats=chats == "keep", by=None, origin=NOWHERE,
+            ).id  # fmt: skip
+    if as_json:
+        facts = {"people": number, "left_out": left_out, "job_id": job_id, "dry_run": dry_run}
+        click.echo(json.dumps(facts))
+        return
+    click.echo(f"{action}: {number} people, {left_out} left out.")
+    if job_id is not None:
+        words = f"Job {job_id} does it; see /admin/people/bulk/{job_id}."
+        click.echo(words, err=True)
