@@ -78,7 +78,7 @@ def test_the_people_of_an_import_as_a_file(admin, people, db):
     path = f"/admin/roster/{import_id}/people"
     found = file_behind(admin, f"{path}?kind=added")
     assert [row[1] for row in found] == [f"q{number}@x.example" for number in (1, 2, 3, 4)]
-    assert found[0] == ["Name 0", "q2@x.example", "added", "A1;B2", ""]
+    assert found[1] == ["Name 0", "q2@x.example", "added", "A1;B2", ""]
     assert [row[1] for row in file_behind(admin, f"{path}?kind=added&q=q3")] == ["q3@x.example"]
     assert admin.get("/admin/roster/999/people.csv").status_code == 404
 
