@@ -14,8 +14,11 @@ from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
-BUSY_TIMEOUT = 10
-"""Seconds a SQLite writer waits for another one before it gives up."""
+BUSY_TIMEOUT = 30
+"""Seconds a SQLite writer waits for another one before it gives up.
+
+Longer than it takes to replace all of a list of a million lines, which is one transaction.
+"""
 
 LOCK_TIMEOUT = 10_000
 """Milliseconds a PostgreSQL statement waits for a lock before it gives up."""

@@ -1,7 +1,8 @@
 """`scripts/bench roster`: what an import of a long list takes, beside a bare table.
 
 Each step runs in a process of its own, as the worker has one. The list is imported into an empty
-database, then again with 1 % of its people changed.
+database, then again with 1 % of its people changed. Then it is measured how long people wait who
+sign in and read meanwhile.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from app.config import ROOT
 from scripts.benchmarks import databases, figures
 from scripts.benchmarks.figures import Chapter, Figure
-from scripts.benchmarks.roster import sample
+from scripts.benchmarks.roster import meanwhile, sample
 
 LINES = 1_000_000
 MOST_OF_CHECK = {"sqlite": 2.5, "postgresql": 4}
@@ -42,6 +43,8 @@ def main() -> int:
             print(f"Measuring: {engine} …", file=sys.stderr)
             with databases.fresh(engine, folder / engine) as url:
                 chapters.append(_measure(engine, url, folder / engine, lists, asked.lines))
+            is_judged = asked.lines >= LINES
+            chapters.append(meanwhile.measure(engine, folder, asked.lines, is_judged=is_judged))
     print((figures.as_json if asked.json else figures.as_text)(figures.machine(), chapters))
     return 0 if figures.held(chapters) else 1
 

@@ -10,10 +10,10 @@ import json
 import sqlite3
 import sys
 import time
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import islice
 from pathlib import Path
 
+import pandas
 import psycopg
 from sqlalchemy import Integer, String, create_engine, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -67,18 +67,27 @@ def bare(url: str, path: Path) -> None:
 
 
 def legacy(url: str, path: Path) -> None:
-    """The legacy way: lines grouped by person, a question for each, an ORM object for each line."""
+    """The legacy way: a pandas group and a question for each person, an object for each line.
+
+    Its import wrote the lines of who is active, and gave the accounts that it found their ids.
+    """
     engine = create_engine(url)
     Base.metadata.drop_all(engine)
     Base.metadata.create_all(engine)
-    with path.open(newline="", encoding="utf-8") as file, Session(engine) as db:
-        lines = sorted(csv.DictReader(file), key=itemgetter("email"))
-        for email, group in groupby(lines, key=itemgetter("email")):
-            there = db.scalars(select(LegacyLine).where(LegacyLine.email == email)).all()
-            known = {each.lo_root_id for each in there}
-            for line in group:
-                if line["lo_root_id"] not in known:
-                    db.add(LegacyLine(**line))
+    lines = pandas.read_csv(path, dtype=str, keep_default_na=False)
+    with Session(engine) as db:
+        for (last_name, email), group in lines.groupby(["last_name", "email"]):
+            status = group["status"].str.strip().str.lower()
+            held = group["lo_root_id"].str.strip().drop_duplicates().tolist()
+            if not (status == "active").any():
+                continue
+            address = email.strip().lower()
+            there = db.scalars(select(LegacyLine).where(LegacyLine.email == address)).all()
+            missing = set(held) - {each.lo_root_id for each in there}
+            for _, line in group.iterrows():
+                if line["lo_root_id"].strip() in missing:
+                    names = {"last_name": last_name.strip(), "email": address}
+                    db.add(LegacyLine(**{**line.to_dict(), **names}))
         db.commit()
     engine.dispose()
 

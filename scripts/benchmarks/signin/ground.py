@@ -13,8 +13,6 @@ from scripts.benchmarks.served import Served
 COST = 12
 """bcrypt's cost at which figures are judged: the least that a live installation takes."""
 
-PAGE = "/program_select"
-
 
 @dataclass(frozen=True)
 class Size:
