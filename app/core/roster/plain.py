@@ -36,10 +36,11 @@ _LABEL = r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*"
 # Narrower than `addresses.canonical`, which is asked about everything else: what this matches is
 # canonical in lower case, as a property test compares.
 _ADDRESS = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[A-Za-z]{{2,}}$"
-_NOT_PLAIN = r"[^.@]{64}|(?i:\.(?:arpa|invalid|local|localhost|onion|test)$)"
-_LONGEST_PLAIN = 200
-# Several ids, none, and the word for none that an earlier program wrote.
-_ODD_IDS = "[;,]|^(?:nan)?$"
+_RESERVED = r"\.(?:arpa|invalid|local|localhost|onion|test)$"
+_LONGEST_PLAIN = 63
+"""Bytes; what is no longer than a label may be (RFC 1035 §2.3.4) has none that is too long."""
+# None, and the word for none that an earlier program wrote.
+_NO_IDS = ["", "nan"]
 
 
 class Table(NamedTuple):
@@ -113,12 +114,14 @@ class PlainReader:
             name: col(str(place)).str.strip_chars(" ") if place < width else pl.lit("")
             for name, place in zip(COLUMNS, self._shape.places, strict=True)
         }
-        status = col("status").str.to_lowercase()
-        rows = cells.select(
-            pl.int_range(number, number + pl.len(), dtype=pl.Int64).alias("line"), **ours
-        ).with_columns(
-            address=col("email").str.to_lowercase(), active=status == "active", odd=_is_odd()
-        )
+        numbers = pl.int_range(number, number + pl.len(), dtype=pl.Int64).alias("line")
+        lowered = {
+            "address": col("email").str.to_lowercase(),
+            "state": col("status").str.to_lowercase(),
+        }
+        # As one query, it takes two thirds of the time.
+        query = cells.lazy().select(numbers, **ours).with_columns(**lowered)
+        rows = query.with_columns(active=col("state") == "active", odd=_is_odd()).collect()
         return rows.with_columns(surname_key=self._surname_keys(rows["last_name"]))
 
     def _surname_keys(self, names: pl.Series) -> pl.Series:
@@ -151,7 +154,7 @@ class PlainReader:
 
 
 def _is_odd() -> pl.Expr:
-    """Whether a row has a cell that needs a second look, or lacks one."""
+    """Whether a row has a cell that needs a second look, or lacks one; several ids are odd too."""
     ours, email = col(COLUMNS), col("email")
     return pl.any_horizontal(
         ours.is_null(),
@@ -159,8 +162,9 @@ def _is_odd() -> pl.Expr:
         ours.str.len_bytes() > CELL_LIMIT,
         col("last_name") == "",
         ~email.str.contains(_ADDRESS),
-        email.str.contains(_NOT_PLAIN),
         email.str.len_bytes() > _LONGEST_PLAIN,
-        ~col("status").str.to_lowercase().is_in(["active", "inactive"]),
-        col("lo_root_id").str.contains(_ODD_IDS),
-    ).fill_null(True)
+        col("address").str.contains(_RESERVED),
+        ~col("state").is_in(["active", "inactive"]),
+        col("lo_root_id").is_in(_NO_IDS),
+        col("lo_root_id").str.contains("[;,]"),
+    ).fill_null(value=True)

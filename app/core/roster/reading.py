@@ -193,7 +193,7 @@ def read_aside(
 
 def _odd_name(names: pl.Series) -> str | None:
     """The first name that is more than ASCII."""
-    odd = names.filter(names.str.contains(r"[^\x00-\x7f]"))
+    odd = names.filter(names.str.len_bytes() > names.str.len_chars())
     return str(odd[0]) if odd.len() else None
 
 
