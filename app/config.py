@@ -261,6 +261,9 @@ SETTINGS = [
             "An import that takes away more than this percentage of people is held."),
     Setting("ROSTER_HOLD_CHANGED", whole(0, 100), 75,
             "An import that changes more than this percentage of people is held."),
+    Setting("ROSTER_HOLD_READDRESSED", whole(0, 100), 10,
+            "An import that moves more than this percentage of those on both lists to another"
+            " address is held."),
     Setting("ROSTER_TWO_PERSON", flag, False,
             "Whether a held import needs a second admin, who confirms it."),
     Setting("INVITE_RATE", whole(1, 6000), 60, "Invitations that are mailed in a minute."),

@@ -29,6 +29,8 @@ from app.cli.programs import programs
 from app.cli.retention import retention
 from app.cli.roles import roles as role_commands
 from app.cli.roster import roster
+from app.cli.roster_history import history
+from app.cli.roster_pairs import pairs
 from app.cli.several import change_all
 from app.cli.several import invite as invite_accounts
 from app.config import ROOT
@@ -46,6 +48,8 @@ from app.models.rosters import RosterImport
 SAMPLE = ROOT / "data" / "sample"
 
 conversations.add_command(retention)
+roster.add_command(history)
+roster.add_command(pairs)
 for each in (add_all, change_all, invite_accounts):
     people.add_command(each)
 commands = Commands("rollcall", help="Look after a Rollcall installation.")

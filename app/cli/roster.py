@@ -26,7 +26,7 @@ from app.core.roster.holding import HoldLimits
 from app.models.rosters import RosterImport
 
 COUNTS = ("lines", "people", "inactive", "added", "back", "removed", "changed", "unchanged")
-SHOWN = ("added", "back", "removed", "changed", "unchanged", "inactive")
+SHOWN = ("added", "back", "removed", "changed", "unchanged", "inactive", "readdressed")
 HELD = 3
 """The exit code of an import that waits for an admin."""
 
@@ -41,10 +41,17 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
     "--mode", type=click.Choice(["replace", "add"]), help="Replace the list, or add only."
 )
 @click.option("--encoding", type=click.Choice(["cp1252"]), help="For a file that is not UTF-8.")
+@click.option("--confirm-pairs", is_flag=True, help="Take each changed address for one person's.")
 @click.option("--force", is_flag=True, help="Apply an import that would be held.")
 @as_json
 def import_roster(
-    file: BinaryIO, apply: bool, mode: str | None, encoding: str | None, force: bool, as_json: bool
+    file: BinaryIO,
+    apply: bool,
+    mode: str | None,
+    encoding: str | None,
+    confirm_pairs: bool,
+    force: bool,
+    as_json: bool,
 ) -> None:
     """Show what FILE would change; with --apply, change it."""
     with session() as db, _refusals(db, as_json):
@@ -56,8 +63,12 @@ def import_roster(
             mode=mode,
             by=None,
             origin=NOWHERE,
-            limits=_limits(),
+            limits=hold_limits(),
         )
+        if confirm_pairs:
+            imports.settle_pairs(
+                db, found.id, None, same=True, by=None, origin=NOWHERE, limits=hold_limits()
+            )
         _go_on(db, found, apply=apply, force=force, as_json=as_json)
 
 
@@ -70,7 +81,7 @@ def undo(import_id: int | None, dry_run: bool, force: bool, as_json: bool) -> No
     """Take the last import back, which can be named by IMPORT_ID to be sure."""
     with session() as db, _refusals(db, as_json):
         last = imports.in_force(db) or 0 if import_id is None else import_id
-        found = imports.check_undo(db, last, by=None, origin=NOWHERE, limits=_limits())
+        found = imports.check_undo(db, last, by=None, origin=NOWHERE, limits=hold_limits())
         _go_on(db, found, apply=not dry_run, force=force, as_json=as_json)
 
 
@@ -87,24 +98,6 @@ def export(file: TextIO, as_json: bool) -> None:
             for text in exports.write_list(db):
                 # A text file makes a line end of its own of each line feed.
                 file.write(text.replace("\r\n", "\n"))
-
-
-@roster.command("history")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
-@as_json
-def history(limit: int, as_json: bool) -> None:
-    """List the imports, newest first."""
-    with session() as db:
-        rows = [_facts(found) for found in imports.history(db, limit=limit)]
-    if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False))
-        return
-    for row in rows:
-        counts = ", ".join(f"{row[name]} {name}" for name in ("added", "removed", "changed"))
-        moment = (row["applied_at"] or row["created_at"])[:16].replace("T", " ")
-        click.echo(
-            f"{row['import_id']:>5}  {moment}  {row['state']:<10} {counts}  {row['file_name']}"
-        )
 
 
 @roster.command("compare")
@@ -136,8 +129,11 @@ def follow(as_json: bool) -> None:
     click.echo(json.dumps({"moved": moved}) if as_json else f"{moved} LO Root IDs moved.")
 
 
-def _limits() -> HoldLimits:
-    return HoldLimits(settings().ROSTER_HOLD_REMOVED, settings().ROSTER_HOLD_CHANGED)
+def hold_limits() -> HoldLimits:
+    found = settings()
+    return HoldLimits(
+        found.ROSTER_HOLD_REMOVED, found.ROSTER_HOLD_CHANGED, found.ROSTER_HOLD_READDRESSED
+    )
 
 
 @contextmanager
@@ -184,7 +180,7 @@ def _may_go(db: Session, found: RosterImport, force: bool) -> bool:
     two_person = settings().ROSTER_TWO_PERSON
     return imports.may_go(
         db, found, typed=None, force=force, two_person=two_person, by=None, origin=NOWHERE,
-        limits=_limits(),
+        limits=hold_limits(),
     )  # fmt: skip
 
 
@@ -194,13 +190,14 @@ def _result(db: Session, found: RosterImport) -> dict[str, Any]:
         for each in imports.problems_of(db, found.id)
     ]
     counts: dict[str, Any] = {name: getattr(found, name) for name in COUNTS}
+    counts["readdressed"] = found.pairs
     return counts | {"problems": problems, "held": found.held or [], "import_id": found.id}
 
 
 def _print_result(result: dict[str, Any]) -> None:
     click.echo(f"{result['lines']} lines, {result['people']} people")
     for name in SHOWN:
-        click.echo(f"  {name:<10}{result[name]:>8}")
+        click.echo(f"  {name:<11}{result[name]:>7}")
     for problem in result["problems"]:
         where = f", {problem['column']}" if problem["column"] else ""
         click.echo(f"line {problem['line']}{where}: {problem['reason']}")
@@ -225,23 +222,3 @@ def _say(result: dict[str, Any], *, asked: bool, goes: bool, held: bool, as_json
         click.echo(
             f"Nothing was changed.{more} Add --apply to make it the list in force.", err=True
         )
-
-
-def _facts(found: RosterImport) -> dict[str, Any]:
-    applied, created = found.applied_at, found.created_at
-    return {
-        "import_id": found.id,
-        "state": found.state,
-        "file_name": found.file_name,
-        "sha256": found.sha256,
-        "mode": found.mode,
-        **{name: getattr(found, name) for name in COUNTS},
-        "problems": found.problems,
-        "held": found.held or [],
-        "undoes": found.undoes,
-        "created_at": created.isoformat(),
-        "created_by": found.created_by,
-        "applied_at": applied.isoformat() if applied else None,
-        "applied_by": found.applied_by,
-        "seconds": found.seconds,
-    }

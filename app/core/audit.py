@@ -86,6 +86,8 @@ class Event(StrEnum):
     ROSTER_FOLLOWED = "roster:followed"
     ROSTER_HELD = "roster:held"
     ROSTER_LET_GO = "roster:let_go"
+    ROSTER_PAIRS_CONFIRMED = "roster:pairs_confirmed"
+    ROSTER_PAIRS_LEFT = "roster:pairs_left"
     ROSTER_REFUSED = "roster:refused"
     ROSTER_UPLOADED = "roster:uploaded"
     SESSION_ENDED = "session:ended"

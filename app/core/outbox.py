@@ -135,6 +135,13 @@ def queue_all(
     db: Session, kind: Kind, people: Sequence[tuple[str, int, str | None]], **facts: Any
 ) -> None:
     """Write the same message to many people (address, id, locale) at once; no cap applies."""
+    queue_each(db, kind, [(*person, facts) for person in people])
+
+
+def queue_each(
+    db: Session, kind: Kind, people: Sequence[tuple[str, int, str | None, dict[str, Any]]]
+) -> None:
+    """Write a message of one kind to each of many (address, id, locale, facts), without caps."""
     now = clock.now()
     state = MessageState.QUEUED.value
     rows = [
@@ -142,7 +149,7 @@ def queue_all(
             "kind": kind.value, "recipient": address, "user_id": user_id, "locale": locale,
             "facts": facts, "state": state, "attempts": 0, "created_at": now, "due_at": now,
         }
-        for address, user_id, locale in people
+        for address, user_id, locale, facts in people
     ]  # fmt: skip
     if rows:
         db.execute(insert(OutgoingMessage), rows)

@@ -55,7 +55,13 @@ WORK: dict[JobKind, Callable[[Session, Job, Settings], dict[str, Any] | None]] =
     JobKind.PEOPLE: lambda db, job, _settings: bulk.carry_out(db, job),
     JobKind.ROSTER_APPLY: lambda db, job, _settings: imports.apply_in_background(db, job),
     JobKind.ROSTER_CHECK: lambda db, job, settings: imports.check_in_background(
-        db, job, HoldLimits(settings.ROSTER_HOLD_REMOVED, settings.ROSTER_HOLD_CHANGED)
+        db,
+        job,
+        HoldLimits(
+            settings.ROSTER_HOLD_REMOVED,
+            settings.ROSTER_HOLD_CHANGED,
+            settings.ROSTER_HOLD_READDRESSED,
+        ),
     ),
     JobKind.ROSTER_FOLLOW: lambda db, job, _: following.follow_in_background(db, job),
     JobKind.INVITE: _invite,

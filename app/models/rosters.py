@@ -105,6 +105,11 @@ class RosterImport(Base):
     """Of those who are added: who stood in an earlier list and was taken off it."""
     losing_program: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     losing_session: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    edited: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Of those who change or go: for whom an admin set something by hand, which stays."""
+    pairs: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Of those who go and those who come: who may be the same person with a new address."""
+    pairs_confirmed: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     held: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     """The rules that hold it back (`core.roster.holding`); NULL or empty if none does."""
     told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -265,3 +270,23 @@ class RosterChange(Base):
     """Added, and once taken off an earlier list."""
     loses_program: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     loses_session: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    edited: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Something of theirs was set by hand, and stays."""
+
+
+class RosterPair(Base):
+    """Somebody who goes and somebody who comes by the same import, who may be one person."""
+
+    __tablename__ = "roster_pairs"
+
+    import_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    former: Mapped[str] = mapped_column(String(254), primary_key=True)
+    """The address of who goes."""
+    address: Mapped[str] = mapped_column(String(254))
+    """The address of who comes."""
+    last_name: Mapped[str] = mapped_column(String)
+    confirmed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether an admin said that the two are one person."""
+    user_id: Mapped[int | None] = mapped_column(Integer)
+    """The account that moved from the one address to the other; before an undo is applied, the
+    one account that may move. An id without a foreign key: it outlives the account."""

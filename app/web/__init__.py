@@ -49,6 +49,7 @@ from app.web.admin import (
     roster,
     roster_columns,
     roster_lists,
+    roster_pairs,
     roster_wizard,
 )
 from app.web.admin import programs as admin_programs
@@ -103,6 +104,7 @@ ROUTES = [
     roster,
     roster_columns,
     roster_lists,
+    roster_pairs,
     roster_wizard,
     sessions,
 ]

@@ -27,7 +27,7 @@ from app.core.audit import NOWHERE, Event, Origin
 from app.core.errors import ListChanged
 from app.core.outbox import Kind
 from app.core.people import users
-from app.core.roster import entitlements, ledger, staging
+from app.core.roster import entitlements, ledger, moving, staging
 from app.core.roster.packs import unpacked
 from app.core.roster.plain import ROW_COLUMNS, marked
 from app.core.roster.undisturbed import undisturbed
@@ -75,10 +75,12 @@ def apply(
     with undisturbed():
         gone, came = _replace_lines(db, found, touched)
     ledger.drop_files(db, found.id)
+    moved = moving.move(db, found, by=by, origin=origin)
     entitlements.follow_list(db, _whose(db, found, touched))
     _tell_removed(db, found)
     _settle(db, found, gone, came)
     counts = {name: getattr(found, name) for name in ("added", "removed", "changed", "undoes")}
+    counts["moved"] = moved
     audit.record(db, Event.ROSTER_APPLIED, origin, actor_id=by, import_id=found.id, **counts)
     found.seconds = round(time.monotonic() - began, 2)
     return found

@@ -21,6 +21,7 @@ from app.models.rosters import (
     ImportState,
     RosterChange,
     RosterImport,
+    RosterPair,
     RosterProblem,
     StagedLine,
     StagedPart,
@@ -88,7 +89,7 @@ def _begin(db: Session, job: Job, found: RosterImport) -> None:
     """Begin the one transaction of a check, without what an earlier check of it wrote."""
     backlog.report(db, job, note="comparing")
     ledger.move(db, found, [ImportState.CHECKING], ImportState.CHECKED)
-    for table in (StagedLine, StagedPart, RosterChange, RosterProblem):
+    for table in (StagedLine, StagedPart, RosterChange, RosterPair, RosterProblem):
         db.execute(
             delete(table)
             .where(table.import_id == found.id)

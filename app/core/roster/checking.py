@@ -22,6 +22,7 @@ from app.core.roster import (
     files,
     ledger,
     losses,
+    pairing,
     sources,
     staging,
     starting,
@@ -128,6 +129,7 @@ def hold(
     found.added = differences.count(Change.ADDED)
     found.removed = differences.count(Change.REMOVED)
     found.changed = differences.count(Change.CHANGED)
+    pairing.find(db, found, differences)
     counts = select(
         func.count().filter(RosterProblem.is_remark.is_(False)),
         func.count().filter(RosterProblem.is_remark.is_(True)),

@@ -14,16 +14,21 @@ from app.core.roster import ledger, telling
 from app.models.records import Job
 from app.models.rosters import ImportState, RosterImport
 
-REMOVED, CHANGED, NOBODY = "removed", "changed", "nobody"
-"""The rules: too many people go, too many change, nobody is left who could enter."""
+REMOVED, CHANGED, NOBODY, READDRESSED = "removed", "changed", "nobody", "readdressed"
+"""The rules: too many people go, too many change, nobody is left who could enter, too many get
+another address."""
 
 
 @dataclass(frozen=True)
 class HoldLimits:
-    """Percentages of the people in force beyond which an import is held."""
+    """Percentages of the people in force beyond which an import is held.
+
+    `readdressed` is of those who stand on both lists, by their address or as a confirmed pair.
+    """
 
     removed: int = 10
     changed: int = 75
+    readdressed: int = 10
 
 
 def hold_rules(db: Session, found: RosterImport, limits: HoldLimits) -> list[str]:
@@ -36,13 +41,22 @@ def hold_rules(db: Session, found: RosterImport, limits: HoldLimits) -> list[str
         rules.append(CHANGED)
     if found.removed and found.removed == before and not found.added:
         rules.append(NOBODY)
+    if found.pairs_confirmed * 100 > limits.readdressed * matched(found):
+        rules.append(READDRESSED)
     return rules
 
 
+def matched(found: RosterImport) -> int:
+    """How many people stand on both lists, by their address or as a confirmed pair."""
+    return found.unchanged + found.changed + found.pairs_confirmed
+
+
 def number_to_type(found: RosterImport) -> int:
-    """What an admin types to let a held import go: how many people go, or else change."""
+    """What an admin types to let a held import go: how many go, or change, or move."""
     held = found.held or []
-    return found.removed if REMOVED in held or NOBODY in held else found.changed
+    if REMOVED in held or NOBODY in held:
+        return found.removed
+    return found.changed if CHANGED in held else found.pairs_confirmed
 
 
 def may_go(
@@ -70,7 +84,7 @@ def may_go(
         return True
     if found.state != ImportState.HELD.value:
         ledger.move(db, found, [ImportState.CHECKED], ImportState.HELD)
-        _record(db, Event.ROSTER_HELD, origin, by, found)
+        record(db, Event.ROSTER_HELD, origin, by, found)
     if two_person or not force:
         telling.tell_held(db, found)
     if not force and typed is None:
@@ -78,7 +92,7 @@ def may_go(
     if not force and typed != number_to_type(found):
         raise NumberDiffers(number=number_to_type(found))
     found.asked_at, found.asked_by = clock.now(), by
-    _record(db, Event.ROSTER_LET_GO, origin, by, found)
+    record(db, Event.ROSTER_LET_GO, origin, by, found)
     return not two_person
 
 
@@ -126,7 +140,7 @@ def confirm(db: Session, import_id: int, by: int, origin: Origin = NOWHERE) -> J
     if found.asked_at is None or found.asked_by == by:
         raise SecondAdmin
     found.confirmed_by = by
-    _record(db, Event.ROSTER_CONFIRMED, origin, by, found)
+    record(db, Event.ROSTER_CONFIRMED, origin, by, found)
     return _send(db, found, by=by)
 
 
@@ -137,7 +151,7 @@ def _send(db: Session, found: RosterImport, *, by: int | None) -> Job:
     return job
 
 
-def _record(db: Session, event: Event, origin: Origin, by: int | None, found: RosterImport) -> None:
+def record(db: Session, event: Event, origin: Origin, by: int | None, found: RosterImport) -> None:
     audit.record(
         db,
         event,
@@ -147,4 +161,5 @@ def _record(db: Session, event: Event, origin: Origin, by: int | None, found: Ro
         rules=", ".join(found.held or []),
         removed=found.removed,
         changed=found.changed,
+        readdressed=found.pairs_confirmed,
     )

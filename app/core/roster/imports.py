@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.roster.comparing import Comparison, compare, list_compared
+from app.core.roster.edits import kept_of
 from app.core.roster.holding import (
     HoldLimits,
     confirm,
@@ -33,6 +34,8 @@ from app.core.roster.listing import (
     problem_groups,
     write_problems,
 )
+from app.core.roster.moving import count_moved
+from app.core.roster.pairs import list_pairs, settle_pairs, write_pairs
 from app.core.roster.starting import start_check, start_undo
 from app.core.roster.tidying import LEFT_LYING, tidy
 from app.core.roster.uploads import nothing_to_do, receive, remembered_mapping
@@ -60,13 +63,16 @@ __all__ = [
     "compare",
     "confirm",
     "count_in_force",
+    "count_moved",
     "discard",
     "get",
     "history",
     "hold_rules",
     "in_force",
+    "kept_of",
     "list_changes",
     "list_compared",
+    "list_pairs",
     "list_problems",
     "may_go",
     "nothing_to_do",
@@ -75,10 +81,12 @@ __all__ = [
     "problems_of",
     "receive",
     "remembered_mapping",
+    "settle_pairs",
     "start_apply",
     "start_check",
     "start_undo",
     "tidy",
+    "write_pairs",
     "write_problems",
 ]
 

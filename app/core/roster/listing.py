@@ -26,7 +26,7 @@ from app.models.rosters import (
 UNCHANGED = "unchanged"
 KINDS = (
     "added", "back", "changed", "removed", UNCHANGED, "inactive", "losing_program",
-    "losing_session",
+    "losing_session", "edited",
 )  # fmt: skip
 """Which people of an import can be listed."""
 
@@ -90,6 +90,8 @@ def _of_kind(kind: str) -> ColumnElement[bool]:
     if kind == "losing_session":
         removed = RosterChange.change == Change.REMOVED.value
         return and_(others, removed, RosterChange.loses_session)
+    if kind == "edited":
+        return and_(others, RosterChange.edited)
     meant = RosterChange.change == Change(kind).value
     return meant if kind == Change.ADDED.value else and_(others, meant)
 

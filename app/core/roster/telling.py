@@ -39,14 +39,13 @@ def tell_held(db: Session, found: RosterImport) -> None:
     )
     uploader = db.get(User, found.created_by) if found.created_by is not None else None
     outbox.queue_selected(
-        db,
-        Kind.IMPORT_HELD,
-        admins,
+        db, Kind.IMPORT_HELD, admins,
         import_id=found.id,
         file=found.file_name,
         uploader=uploader.email if uploader else None,
         rules=found.held,
         removed=found.removed,
         changed=found.changed,
+        readdressed=found.pairs_confirmed,
         before=found.people_before,
-    )
+    )  # fmt: skip

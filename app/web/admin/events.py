@@ -68,6 +68,8 @@ WORDS = {
     Event.ROSTER_FOLLOWED: N_("What people hold set to the list"),
     Event.ROSTER_HELD: N_("List held"),
     Event.ROSTER_LET_GO: N_("Held list let go"),
+    Event.ROSTER_PAIRS_CONFIRMED: N_("Changed addresses confirmed"),
+    Event.ROSTER_PAIRS_LEFT: N_("Changed addresses left as two people"),
     Event.ROSTER_REFUSED: N_("List refused"),
     Event.ROSTER_UPLOADED: N_("List uploaded"),
     Event.SESSION_ENDED: N_("Session ended"),

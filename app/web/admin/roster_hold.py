@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 
-from app.core.roster.holding import CHANGED, NOBODY, REMOVED, HoldLimits, hold_rules
+from app.core.roster.holding import (
+    CHANGED,
+    NOBODY,
+    READDRESSED,
+    REMOVED,
+    HoldLimits,
+    hold_rules,
+    matched,
+)
 from app.edge.db import db
 from app.edge.ours import ours
 from app.models.rosters import RosterImport
@@ -24,7 +32,11 @@ class Held:
 def limits() -> HoldLimits:
     """From how many people on an import is held here."""
     settings = ours().settings
-    return HoldLimits(settings.ROSTER_HOLD_REMOVED, settings.ROSTER_HOLD_CHANGED)
+    return HoldLimits(
+        settings.ROSTER_HOLD_REMOVED,
+        settings.ROSTER_HOLD_CHANGED,
+        settings.ROSTER_HOLD_READDRESSED,
+    )
 
 
 def held(found: RosterImport) -> Held | None:
@@ -33,15 +45,24 @@ def held(found: RosterImport) -> Held | None:
     if not rules:
         return None
     reasons = [_reason(found, rule) for rule in rules]
-    if rules == [CHANGED]:
+    if REMOVED in rules or NOBODY in rules:
+        return Held(reasons, _("To go on, type how many people go"))
+    if CHANGED in rules:
         return Held(reasons, _("To go on, type how many people change"))
-    return Held(reasons, _("To go on, type how many people go"))
+    return Held(reasons, _("To go on, type how many people have a new address"))
 
 
 def _reason(found: RosterImport, rule: str) -> str:
     if rule == NOBODY:
         return str(_("Nobody could enter any more: each line left is inactive."))
-    if rule == REMOVED:
+    everybody = found.people_before
+    if rule == READDRESSED:
+        count, limit, everybody = found.pairs_confirmed, limits().readdressed, matched(found)
+        words = _(
+            "%(count)s of the %(all)s people on both lists would move to a new address. More than"
+            " %(limit)s %% is held."
+        )
+    elif rule == REMOVED:
         count, limit = found.removed, limits().removed
         words = _(
             "%(count)s of %(all)s people would go. What takes more than %(limit)s %% is held."
@@ -51,5 +72,5 @@ def _reason(found: RosterImport, rule: str) -> str:
         words = _(
             "%(count)s of %(all)s people change. What changes more than %(limit)s %% is held."
         )
-    values = {"count": count, "all": found.people_before, "limit": limit}
+    values = {"count": count, "all": everybody, "limit": limit}
     return str(words) % {name: format_decimal(value) for name, value in values.items()}

@@ -46,6 +46,7 @@ def roster_people(import_id: int) -> ResponseReturnValue:
         people=people,
         fields=_fields(found, people) if kind == "changed" else {},
         columns=COLUMN_WORDS,
+        kept=imports.kept_of(db, [each.address for each in people]) if kind == "edited" else {},
         first_url=url_for("admin.roster_people", **here) if place else None,
         next_url=_after("admin.roster_people", people[-1], here) if len(rows) > PAGE else None,
     )

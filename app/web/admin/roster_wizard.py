@@ -178,6 +178,7 @@ def _preview(found: RosterImport, form: ApplyForm) -> str:
         awaits=found.state == ImportState.HELD.value and found.asked_at is not None,
         own=found.asked_by == identity.user().id,
         two_person=ours().settings.ROSTER_TWO_PERSON,
+        moved=imports.count_moved(db, found.id) if found.applied_at and found.pairs else 0,
         groups=imports.problem_groups(db, found.id) if found.problems else [],
         is_last=in_force == found.id,
         invite_url=_invite_url(found),
