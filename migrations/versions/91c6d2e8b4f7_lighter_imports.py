@@ -31,15 +31,17 @@ def upgrade() -> None:
     )
     _create_part("ix_roster_lines_unmarked", "roster_lines", ["id"], "mark IS NULL")
     op.execute(
-        "UPDATE roster_imports SET state = 'uploaded' WHERE state IN ('checked', 'held')"
-        " AND id IN (SELECT import_id FROM roster_staged_parts)"
-        " AND id IN (SELECT import_id FROM roster_uploads)"
-    )
-    op.execute(
-        "UPDATE roster_imports SET state = 'discarded' WHERE state IN ('checked', 'held')"
+        "UPDATE roster_imports SET state = CASE"
+        " WHEN id IN (SELECT import_id FROM roster_uploads) THEN 'uploaded' ELSE 'discarded' END"
+        " WHERE state IN ('checked', 'held', 'applying')"
         " AND id IN (SELECT import_id FROM roster_staged_parts)"
     )
     op.execute("DELETE FROM roster_staged_parts")
+    # A bulk change of people that there is no more; invitations do it at a set rate.
+    op.execute(
+        "UPDATE jobs SET state = 'stopped' WHERE kind = 'people' AND state IN ('queued', 'running')"
+        " AND CAST(facts AS TEXT) LIKE '%\"resend\"%'"
+    )
     if op.get_bind().dialect.name == "postgresql":
         # Parts of files are written once and read once: to compress them takes longer than both.
         for table in ("roster_staged_parts", "roster_uploads"):

@@ -16,6 +16,7 @@ from app.models.people import Entitlement, RoleGrant, Source, User, UserLoRootId
 from app.models.rosters import (
     Change,
     ImportState,
+    Mode,
     RosterChange,
     RosterImport,
     RosterLine,
@@ -91,7 +92,7 @@ def gather(db: Session, address: str, user: User | None, import_id: int | None) 
     row = db.get(RosterChange, (pending.id, address)) if pending else None
     change = Change(row.change) if row else None
     # Whom the file leaves as they are keeps the lines that are in force.
-    lines = _lines_after(db, row) if row else _lines(db, address)
+    lines = _lines_after(db, row, pending) if row and pending else _lines(db, address)
     return Case(
         address=address,
         user=user,
@@ -116,7 +117,9 @@ def _lines(db: Session, address: str) -> list[RosterLine | StagedLine]:
     return list(db.scalars(listed.limit(MOST_LINES)))
 
 
-def _lines_after(db: Session, row: RosterChange) -> list[RosterLine | StagedLine]:
+def _lines_after(
+    db: Session, row: RosterChange, pending: RosterImport
+) -> list[RosterLine | StagedLine]:
     if row.change == Change.ADDED.value:
         # The lines of who is new wait as the text that they are; what they give is in the row.
         shared = {"import_id": row.import_id, "last_name": row.last_name, "address": row.address}
@@ -127,7 +130,8 @@ def _lines_after(db: Session, row: RosterChange) -> list[RosterLine | StagedLine
         .where(StagedLine.import_id == row.import_id, StagedLine.address == row.address)
         .order_by(StagedLine.id)
     )
-    return list(db.scalars(staged.limit(MOST_LINES)))
+    stay = _lines(db, row.address) if pending.mode == Mode.ADD.value else []
+    return [*stay, *db.scalars(staged.limit(MOST_LINES))]
 
 
 def _ids(

@@ -28,6 +28,8 @@ def write(db: Session, scope: Scope) -> Iterator[str]:
 
 
 def _rows(db: Session, scope: Scope) -> Iterator[list[Any]]:
+    # Whose address several legacy accounts share has one, if only a person can tell which.
+    shared = select(User.shared_address).where(User.shared_address.is_not(None))
     # One query, which is fetched as it is read; the lines of a person follow one another.
     query = (
         select(
@@ -39,6 +41,7 @@ def _rows(db: Session, scope: Scope) -> Iterator[list[Any]]:
         .where(
             RosterLine.active.is_(True),
             or_(User.password_hash.is_(None), User.password_hash == ""),
+            RosterLine.address.not_in(shared),
             *_narrowed(scope),
         )
         .order_by(RosterLine.address, RosterLine.id)

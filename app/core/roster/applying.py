@@ -125,15 +125,29 @@ def _replace_lines(db: Session, found: RosterImport, touched: Select[str]) -> tu
     adds = found.mode == Mode.ADD.value
     if found.compared_with is not None:
         _take_out(db, found, theirs, keep=adds)
-    staged = [getattr(StagedLine, name) for name in ROW_COLUMNS]
-    fresh = select(*staged, StagedLine.import_id).where(StagedLine.import_id == found.id)
-    db.execute(insert(RosterLine).from_select([*ROW_COLUMNS, "import_id"], fresh))
-    came = select(func.count(func.distinct(StagedLine.line)))
-    came = came.where(StagedLine.import_id == found.id)
-    went = select(FormerLine.brought_by, FormerLine.line).where(FormerLine.import_id == found.id)
-    gone = select(func.count()).select_from(went.distinct().subquery())
-    count = _add_new(db, found.id) + (db.scalar(came) or 0)
-    return 0 if adds else db.scalar(gone) or 0, count
+    count = _put_staged(db, found) + _add_new(db, found.id)
+    return 0 if adds else _count(db, found.id), count
+
+
+def _put_staged(db: Session, found: RosterImport) -> int:
+    """Write the lines that wait as rows; what an undo brings back keeps who had brought it."""
+    if found.undoes is not None:
+        former = [getattr(FormerLine, name) for name in (*ROW_COLUMNS, "brought_by")]
+        rows = select(*former).where(FormerLine.import_id == found.undoes)
+        count = _count(db, found.undoes)
+    else:
+        staged = [getattr(StagedLine, name) for name in (*ROW_COLUMNS, "import_id")]
+        rows = select(*staged).where(StagedLine.import_id == found.id)
+        lines = select(func.count(func.distinct(StagedLine.line)))
+        count = db.scalar(lines.where(StagedLine.import_id == found.id)) or 0
+    db.execute(insert(RosterLine).from_select([*ROW_COLUMNS, "import_id"], rows))
+    return count
+
+
+def _count(db: Session, import_id: int) -> int:
+    """How many lines an import took out; one with several LO Root IDs is several rows."""
+    lines = select(FormerLine.brought_by, FormerLine.line).where(FormerLine.import_id == import_id)
+    return db.scalar(select(func.count()).select_from(lines.distinct().subquery())) or 0
 
 
 def _take_out(db: Session, found: RosterImport, theirs: ColumnElement[bool], *, keep: bool) -> None:

@@ -16,7 +16,6 @@ from app.core.roster.packs import packed
 from app.core.roster.plain import ROW_COLUMNS, marked
 from app.core.roster.reading import Note, Reading
 from app.models.rosters import (
-    Change,
     RosterChange,
     RosterLine,
     RosterProblem,
@@ -37,7 +36,7 @@ def stage(db: Session, import_id: int, reading: Reading, found: Differences) -> 
     Lines of people who stand on the list become rows, to be compared with it; those of people who
     are new stay packed, as nothing is asked about them.
     """
-    if not (found.known.height or found.unchanged):
+    if found.is_first:
         _keep(db, import_id, reading.packs())
         return
     known, new = (
@@ -97,8 +96,6 @@ def drop_what_is_there(db: Session, import_id: int, found: Differences) -> None:
     db.execute(delete(StagedLine).where(staged, there), execution_options=_QUIET)
     left = db.scalars(select(StagedLine.address).where(staged).distinct()).all()
     stays = col("address").is_in(list(left))
-    could_enter = col("change") == Change.CHANGED.value
-    found.unchanged += found.known.filter(~stays & could_enter).height
     found.known = found.known.filter(stays)
 
 

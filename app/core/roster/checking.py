@@ -125,10 +125,11 @@ def hold(
     """Write the counts, and hold the import where a rule says so."""
     staging.tell_planner(db, differences.known.height, StagedLine, RosterChange)
     losses.complete(db, found, differences)
-    found.people_before, found.unchanged = differences.before, differences.unchanged
+    found.people_before = differences.before
     found.added = differences.count(Change.ADDED)
     found.removed = differences.count(Change.REMOVED)
     found.changed = differences.count(Change.CHANGED)
+    found.unchanged = differences.before - found.removed - found.changed
     pairing.find(db, found, differences)
     counts = select(
         func.count().filter(RosterProblem.is_remark.is_(False)),

@@ -39,8 +39,10 @@ class Differences:
     """What becomes of people who stand on the list in force, as `CHANGES`."""
     new: pl.DataFrame
     """The others: they are added, or are inactive from the start."""
-    before: int
-    unchanged: int
+    before: int = 0
+    """Who could enter by the list in force."""
+    is_first: bool = True
+    """Whether nobody stands on a list in force."""
 
     def count(self, change: Change) -> int:
         """How many people change so."""
@@ -85,7 +87,7 @@ def _compared(
     gone: Callable[[pl.DataFrame], pl.DataFrame] | None,
 ) -> Differences:
     """Compare part by part, so that the list in force is never in memory as a whole."""
-    found = Differences(pl.DataFrame(schema=CHANGES), people, before=0, unchanged=0)
+    found = Differences(pl.DataFrame(schema=CHANGES), people)
     known = [found.known]
     there: list[pl.Series] = []
     slim = people.select(col("address", "active", "^mark$")).with_row_index("row")
@@ -93,6 +95,7 @@ def _compared(
     for part in listed:
         if "mark" not in people.columns:
             raise ListChanged
+        found.is_first = False
         both = part.join(slim, on="address", how="inner")
         changed = both.filter(~same)
         known.append(_changes(changed, people[changed["row"]].select("last_name", "ids"), after))
@@ -100,7 +103,6 @@ def _compared(
             known.append(gone(part.join(both, on="address", how="anti")))
         there.append(both["row"])
         found.before += part.filter(_WAS).height
-        found.unchanged += both.filter(same & _WAS).height
     if there:
         mask = pl.repeat(True, people.height, eager=True, dtype=pl.Boolean)
         people = people.filter(mask.scatter(pl.concat(there), False))

@@ -118,7 +118,7 @@ class RosterFile:
                 if found is not None:
                     self._feed.number += text.count("\n")
                     yield found
-                elif len(text) > 2 * PIECE:
+                elif len(text) > 2 * PIECE and "\n" in text[:-1]:
                     self._feed.break_up(text)
                     break
                 else:

@@ -98,7 +98,9 @@ def _of_kind(kind: str) -> ColumnElement[bool]:
 
 def _has(search: str, *columns: Any) -> ColumnElement[bool]:
     part = search.strip().replace("\0", "")
-    return or_(*(column.icontains(part, autoescape=True) for column in columns))
+    # SQLite knows the upper case of ASCII letters alone.
+    spelt = {part} if part.isascii() else {part, part.lower(), part.upper(), part.title()}
+    return or_(*(each.icontains(one, autoescape=True) for each in columns for one in spelt))
 
 
 def _unchanged(

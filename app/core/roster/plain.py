@@ -16,6 +16,7 @@ from polars import col
 from app.core.roster.columns import CELL_LIMIT, COLUMNS, Line, Problem, Shape, surname_key
 from app.core.roster.files import Bad, read_one
 from app.core.roster.marks import SEPARATOR, marks_of
+from app.core.roster.records import LINE_LIMIT
 
 SCHEMA = {
     "address": pl.String, "line": pl.Int64, "user_code": pl.String, "last_name": pl.String,
@@ -145,7 +146,7 @@ class PlainReader:
         good: list[Line] = []
         for place in odd.arg_true():
             cells = texts[place].split(self._delimiter)
-            if "".join(cells).strip():
+            if "".join(cells).strip() or len(texts[place]) > LINE_LIMIT:
                 read_one(number + place, cells, self._shape, self._encoding, good, notes)
         plain = rows.filter(~odd).select(*SCHEMA)
         problems = sum(isinstance(bad.note, Problem) for bad in notes)

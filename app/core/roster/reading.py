@@ -12,7 +12,7 @@ from typing import IO
 import polars as pl
 from polars import col
 
-from app.core.roster.columns import COLUMNS, TWO_NAMES, Problem, Remark
+from app.core.roster.columns import COLUMNS, TWO_NAMES, Problem, Remark, Shape
 from app.core.roster.files import Bad, Lines, RosterFile
 from app.core.roster.packs import PEOPLE, joined, packed, people_of, unpacked
 from app.core.roster.plain import PlainReader, Table, marked, tabled
@@ -85,8 +85,8 @@ class Reading:
         if sum(rows.height for rows in self._held) >= PACKED:
             self._pack()
 
-    def settle(self, places: list[int]) -> None:
-        """End the reading; `places` are those of our columns in the file.
+    def settle(self, shape: Shape) -> None:
+        """End the reading of a file of this shape.
 
         The lines of people with two names become problems, and other spellings are remarked.
         """
@@ -95,14 +95,13 @@ class Reading:
         self._parts = []
         wrong = self.people.filter("two_names")["address"].to_list()
         for rows in self.tables() if wrong else ():
+            theirs = rows.filter(col("address").is_in(wrong)).select("address", "line", *COLUMNS)
+            # A line with several ids is several rows.
+            lines = theirs.group_by("address", "line", *COLUMNS[:-1], maintain_order=True)
             self.notes += [
-                (line, "last_name", TWO_NAMES, address, False, _original(cells, places))
-                for address, line, *cells in rows.filter(col("address").is_in(wrong))
-                .select("address", "line", *COLUMNS)
-                .iter_rows()
+                (line, "last_name", TWO_NAMES, address, False, _original(cells, shape))
+                for address, line, *cells in lines.agg(col(COLUMNS[-1]).str.join(";")).iter_rows()
             ]
-        # A line with several ids is several rows.
-        self.notes = list({(note[0], note[2]): note for note in self.notes}.values())
         self._remark_spellings()
         if wrong:
             self.two_names = wrong
@@ -187,7 +186,7 @@ def read_aside(
         reading.take(found)
         if report:
             report(file.bytes_read, reading.lines)
-    reading.settle(list(file.shape.places))
+    reading.settle(file.shape)
     return reading
 
 
@@ -205,9 +204,10 @@ def _note(bad: Bad) -> Note:
     return note.number, note.column, note.reason, address, is_remark, kept
 
 
-def _original(ours: list[str], places: list[int]) -> list[str]:
+def _original(ours: list[str], shape: Shape) -> list[str]:
     """The cells of a row where they stood in the file; columns that are not ours stay empty."""
-    cells = [""] * (1 + max(places))
-    for place, cell in zip(places, ours, strict=True):
-        cells[place] = cell
+    cells = [""] * shape.width
+    for place, cell in zip(shape.places, ours, strict=True):
+        if place < shape.width:
+            cells[place] = cell
     return cells

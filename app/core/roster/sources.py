@@ -22,7 +22,7 @@ class _Ahead:
 
     def read(self, size: int = -1) -> bytes:
         head, self._head = self._head, b""
-        return head or self._stream.read(size)
+        return head + self._stream.read(size - len(head) if size >= 0 else size)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from app.core.roster import changes, diff, entitlements, ledger, staging
 from app.core.roster.diff import Differences
 from app.core.roster.plain import ROW_COLUMNS
 from app.models.rosters import (
-    Change,
     FormerLine,
     RosterChange,
     RosterImport,
@@ -49,7 +48,6 @@ def compare(db: Session, made: RosterImport) -> Differences:
     made.people = people.height
     made.inactive = people.filter(col("active") == 0).height
     found.before = last.people_after or 0
-    found.unchanged = found.before - found.count(Change.REMOVED) - found.count(Change.CHANGED)
     return found
 
 

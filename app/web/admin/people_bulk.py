@@ -112,10 +112,11 @@ def people_bulk_delete() -> ResponseReturnValue:
 def people_job(job_id: int) -> ResponseReturnValue:
     """How far it is."""
     job = _job(job_id)
-    action = Action(job.facts["action"])
+    # An earlier version had more of them.
+    words = WORDS.get(job.facts["action"], (N_("A change of many people"), ""))
     return render_template(
         "admin/people_job.html",
-        job=job, words=WORDS[action], state=STATES[job.state], filter=job.facts["filter"],
+        job=job, words=words, state=STATES[job.state], filter=job.facts["filter"],
     )  # fmt: skip
 
 
