@@ -14,7 +14,7 @@ from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
-BUSY_TIMEOUT = 30
+BUSY_TIMEOUT = 60
 """Seconds a SQLite writer waits for another one before it gives up.
 
 Longer than it takes to replace all of a list of a million lines, which is one transaction.

@@ -25,7 +25,7 @@ TOGETHER = 5
 MANY = 1000
 """Rows beyond which a table is another one for a planner."""
 
-CACHE = 32_768
+CACHE = 24_576
 """KiB of an SQLite database that stay in memory while rows are written."""
 
 
