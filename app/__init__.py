@@ -23,7 +23,7 @@ from flask_babel import (
 from flask_wtf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import answers, config, jobs, web
+from app import answers, api, config, jobs, web
 from app.cli import commands
 from app.config import ROOT, Settings
 from app.core import clock
@@ -78,6 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     mail.init_app(app)
     dress_pages(app, settings)
     web.init_app(app, show_mail=not settings.MAIL_SERVER and not settings.production)
+    api.init_app(app)
     app.cli.add_command(commands)
     gate.init_app(app, settings)
     if settings.TRUSTED_PROXIES:

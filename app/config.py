@@ -243,6 +243,11 @@ SETTINGS = [
     Setting("REMEMBERED_LIFETIME", span(900, 366 * 86400), 30 * 86400.0,
             "Seconds a remembered session lives; it has no idle end."),
     Setting("CODE_LIFETIME", span(60, 86400), 900.0, "Seconds a mailed registration code works."),
+    Setting("REGISTRATION", one_of("roster", "open", "both"), "roster",
+            "Who may come: `roster` lets in who is on the list or has an account, `open` and `both`"
+            " anybody with a mailbox."),
+    Setting("API_CODE_LIFETIME", span(60, 3600), 300.0,
+            "Seconds a code for `/api/auth` works."),
     Setting("ANSWER_TIME", seconds, None,
             "Seconds after which every door that could tell who exists answers. Default 0.4, and"
             " twice that for each step of `BCRYPT_LOG_ROUNDS` above 12."),

@@ -38,6 +38,7 @@ class Event(StrEnum):
     ADMIN_APPOINTED = "account:admin_appointed"
     AUDIT_HEAD_REMADE = "audit:head_remade"
     AUDIT_PRUNED = "audit:pruned"
+    CODE_ASKED = "code:asked"
     CHAT_CLEARED = "chat:cleared"
     CONVERSATION_READ = "conversation:read"
     CONVERSATIONS_DELETED = "conversations:deleted"
@@ -53,6 +54,9 @@ class Event(StrEnum):
     INVITATIONS_BEGAN = "invitations:began"
     INVITATIONS_RESUMED = "invitations:resumed"
     INVITATIONS_STOPPED = "invitations:stopped"
+    KEY_MADE = "key:made"
+    KEY_REVOKED = "key:revoked"
+    KEY_ROTATED = "key:rotated"
     MAIL_FAILED = "mail:failed"
     MAIL_RESENT = "mail:resent"
     MAIL_TESTED = "mail:tested"
@@ -95,6 +99,7 @@ class Event(StrEnum):
     SETUP_RESENT = "account:setup_resent"
     SIGN_IN_ADMITTED = "sign_in:admitted"
     SIGN_IN_REFUSED = "sign_in:refused"
+    TOKEN_RENEWED = "token:renewed"  # noqa: S105 - an event
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,7 @@ class Kind(StrEnum):
     RESET = "reset"
     ROLE_GRANTED = "role_granted"
     SETUP = "setup"
+    SIGN_IN_CODE = "sign_in_code"
     SHUT_OUT = "shut_out"
     SPELLING = "spelling"
     WELCOME = "welcome"

@@ -39,6 +39,12 @@ def origin() -> Origin:
     )
 
 
+def program_origin() -> Origin:
+    """Where a program's request came from: as `origin`, but no cookie is looked at."""
+    agent = request.user_agent.string or None
+    return Origin(ip=request.remote_addr, user_agent=agent, reference=g.get("reference"))
+
+
 def network() -> str:
     """What limits count by: the address, or the /64 of an IPv6 one, which is one household."""
     return network_of(request.remote_addr)

@@ -18,7 +18,7 @@ from werkzeug.exceptions import HTTPException, SecurityError, TooManyRequests
 from app.core import audit, clock
 from app.core.audit import Event
 from app.core.errors import N_, ProgramClosed, Refusal, SignedOut, UnknownProgram
-from app.edge import gate, identity, limits
+from app.edge import gate, identity, limits, problems
 from app.edge.db import commit, db
 from app.edge.words import say
 
@@ -83,6 +83,8 @@ def init_app(app: Flask) -> None:
 
 def _refused(refusal: Refusal) -> ResponseReturnValue:
     db.rollback()  # Asking who is there may commit, and what was refused must not stand.
+    if problems.voice() is not None:  # A program has no cookie to look at.
+        return answer(refusal.status, say(refusal), refusal.code, headers_of(refusal))
     if isinstance(refusal, SignedOut) and not wants_json():
         return _to_sign_in(refusal)
     if refusal.status >= 403:
@@ -177,6 +179,9 @@ def answer(
     way_on: list[tuple[str, str]] | None = None,
 ) -> ResponseReturnValue:
     """An error as JSON or as a page with `words` on it and the request's reference."""
+    spoken = problems.voice()
+    if spoken is not None:
+        return spoken(status, words, code, headers or {})
     reference = g.get("reference")
     if wants_json():
         return jsonify(error=words, code=code, reference=reference), status, headers or {}

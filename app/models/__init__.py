@@ -5,6 +5,7 @@ from app.models import (
     conversations,
     invitations,
     ledger,
+    oauth,
     people,
     programs,
     records,
@@ -12,5 +13,6 @@ from app.models import (
 )
 
 __all__ = [
-    "access", "conversations", "invitations", "ledger", "people", "programs", "records", "rosters",
+    "access", "conversations", "invitations", "ledger", "oauth", "people", "programs", "records",
+    "rosters",
 ]  # fmt: skip

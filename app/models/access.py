@@ -1,11 +1,12 @@
-"""Proofs and presence: sessions, one-time codes, and the counts of wrong tries."""
+"""Proofs and presence: sessions, ways to sign in, codes, keys, and the counts of wrong tries."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, UtcDateTime
@@ -14,10 +15,21 @@ from app.database import Base, UtcDateTime
 class Purpose(StrEnum):
     """What a code was asked for; it opens nothing else."""
 
+    API = "api"
+    GPT = "gpt"
+    PHONE = "phone"
     REGISTRATION = "registration"
     RESET = "reset"
     SETUP = "setup"
+    SIGN_IN = "sign_in"
     UNPAUSE = "unpause"
+
+
+class CredentialKind(StrEnum):
+    """A way to sign in beside the password."""
+
+    PHONE = "phone"
+    PIN = "pin"
 
 
 class SignInSession(Base):
@@ -44,6 +56,67 @@ class SignInSession(Base):
     """The random name of the browser, as its device cookie carries it."""
     proved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When this session's person last proved who they are: at sign-in, or when asked again."""
+    audience: Mapped[str | None] = mapped_column(String(16))
+    """For whom its tokens are; NULL for a browser with a cookie."""
+    client: Mapped[str | None] = mapped_column(String(64))
+    """Through which client or key it was opened, by name; NULL for our own pages."""
+    refresh_hash: Mapped[str | None] = mapped_column(String(64))
+    """The hash of the one secret that renews its tokens; NULL where nothing does."""
+
+
+class Credential(Base):
+    """A way to sign in that somebody has: a phone number, a PIN with its passphrase."""
+
+    __tablename__ = "credentials"
+    __table_args__ = (
+        UniqueConstraint("kind", "identifier"),
+        Index("ix_credentials_user_id", "user_id", "kind"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(16))
+    identifier: Mapped[str] = mapped_column(String(254))
+    """What names it among those of its kind: the number in E.164, the digits of the PIN."""
+    secret_hash: Mapped[str | None] = mapped_column(String(255))
+    data: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SigningKey(Base):
+    """A key pair for tokens. The newest one signs; older ones verify until their tokens died."""
+
+    __tablename__ = "signing_keys"
+    __table_args__ = (UniqueConstraint("kid"),)
+
+    serial: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    """From 1; of two processes that make the next one at once, one wins."""
+    kid: Mapped[str] = mapped_column(String(43))
+    """Its thumbprint (RFC 7638)."""
+    public: Mapped[dict[str, Any]] = mapped_column(JSON)
+    sealed: Mapped[str] = mapped_column(Text)
+    """The private key as a JWK, encrypted under the secret key of the installation."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ApiKey(Base):
+    """A key by which a program may knock; it says which program, never which person."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (UniqueConstraint("secret_hash"), Index("ix_api_keys_name", "name"))
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64))
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    shown: Mapped[str] = mapped_column(String(12))
+    """Its first characters, by which an admin tells it from another."""
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class Code(Base):

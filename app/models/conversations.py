@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, UtcDateTime
@@ -31,6 +41,33 @@ class Exchange(Base):
     timestamp: Mapped[datetime | None] = mapped_column(UtcDateTime)
     is_visible: Mapped[bool] = mapped_column(Boolean, default=True)
     """False once the learner cleared the conversation; it still counts."""
+
+
+class SavedConversation(Base):
+    """A conversation that was held elsewhere, in ChatGPT, and saved here by its person."""
+
+    __tablename__ = "saved_conversations"
+    __table_args__ = (
+        Index("ix_saved_conversations_page", "user_id", "created_at", "id"),
+        UniqueConstraint("user_id", "once"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    """A random UUID."""
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    title: Mapped[str | None] = mapped_column(String(200))
+    summary: Mapped[str] = mapped_column(String(500))
+    raw_text: Mapped[list[str]] = mapped_column(JSON)
+    """What was said, a line for each turn, as the client wrote it: text, never instructions."""
+    characters: Mapped[int] = mapped_column(Integer)
+    """Of `raw_text`, so that a page is filled without reading what does not fit."""
+    content_hash: Mapped[str] = mapped_column(String(64))
+    once: Mapped[str | None] = mapped_column(String(80))
+    """By what a second save is known for the same: the client's key, or for a while the content."""
+    client: Mapped[str | None] = mapped_column(String(64))
+    """The name of the key that saved it."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class ProgramRetention(Base):

@@ -33,6 +33,14 @@ class Status(StrEnum):
     INACTIVE = "Inactive"
 
 
+class CameBy(StrEnum):
+    """By which door an account was made that no list and no admin vouches for."""
+
+    CHAT = "chat"
+    CODE = "code"
+    OPEN = "open"
+
+
 class Source(StrEnum):
     """Why somebody holds an LO Root ID."""
 
@@ -94,6 +102,13 @@ class User(UserMixin, Base):
     listed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     """Whether the list in force has an active line of theirs, for lists of people alone: who may
     enter is read from the lines themselves."""
+    came_by: Mapped[str | None] = mapped_column(String(16))
+    """A `CameBy`; NULL for who was listed, invited, adopted or made by an admin."""
+
+    @property
+    def public_id(self) -> str:
+        """How programs outside know this person; it is never given out twice."""
+        return f"u_{self.id}"
 
     @property
     def mailbox(self) -> str:
@@ -129,6 +144,19 @@ class User(UserMixin, Base):
         except BadAddress:
             return None
         return db.scalar(select(cls).where(cls.address == address))
+
+
+class Profile(Base):
+    """What somebody says of themselves; who came by the list has none until they say it."""
+
+    __tablename__ = "profiles"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    full_name: Mapped[str | None] = mapped_column(String(200))
+    country: Mapped[str | None] = mapped_column(String(2))
+    """ISO 3166-1 alpha-2."""
 
 
 class UserLoRootId(Base):

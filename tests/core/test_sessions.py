@@ -27,11 +27,11 @@ def ada(people):
 
 
 def open_session(db, user, *, remember=False, origin=NOWHERE):
-    token = sessions.open_session(
+    opened = sessions.open_session(
         db, user.id, method="password", remember=remember, lifetimes=LIFETIMES, origin=origin
     )
     db.commit()
-    return token
+    return opened.token
 
 
 def is_in(db, token):

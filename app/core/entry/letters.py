@@ -37,6 +37,7 @@ PURPOSES = {
     Kind.REGISTRATION_CODE: Purpose.REGISTRATION,
     Kind.RESET: Purpose.RESET,
     Kind.SETUP: Purpose.SETUP,
+    Kind.SIGN_IN_CODE: Purpose.SIGN_IN,
     Kind.WELCOME: Purpose.SETUP,
 }
 """The kinds that carry a code, and what it is for."""
@@ -66,12 +67,34 @@ def to_recover(db: Session, email: str, last_name: str | None) -> Kind:
     return Kind.RESET if user.has_password() else Kind.SETUP
 
 
+def to_sign_in(db: Session, email: str, *, is_open: bool) -> Kind:
+    """The answer to who wants a code to sign in with; `is_open` lets in who is on no list too."""
+    known = _known(db, email)
+    if known.person is None:
+        unknown = Kind.SIGN_IN_CODE if is_open else Kind.NO_ACCOUNT
+        kind = _on_list(known, None, unknown)
+        return Kind.SIGN_IN_CODE if kind is Kind.REGISTRATION_CODE else kind
+    user, listed = known.person
+    shut_out = users.shut_out_reason(user, listed=listed) is not None
+    return Kind.SHUT_OUT if shut_out else Kind.SIGN_IN_CODE
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a code is asked for where its mail alone does not say: for whom, for how long."""
+
+    purpose: Purpose
+    lifetime: timedelta
+    requester: str = ""
+
+
 def send(
     db: Session,
     kind: Kind,
     email: str,
     *,
     terms: Terms,
+    asked: Asked | None = None,
     held: bool = False,
     cap: Cap = Cap.ASKED,
     **facts: Any,
@@ -81,7 +104,9 @@ def send(
     `held` writes the same rows and sends nothing; `cap` is as in `outbox.queue`.
     """
     purpose = PURPOSES.get(kind)
-    lifetime = lifetime_of(purpose or Purpose.REGISTRATION, terms)
+    if purpose and asked:
+        purpose = asked.purpose
+    lifetime = asked.lifetime if asked else lifetime_of(purpose or Purpose.REGISTRATION, terms)
     address = canonical(email)
     found = users.find(db, address, email)
     user = found[0] if found else None
@@ -89,9 +114,13 @@ def send(
     sealed = None
     facts |= {"address": mailbox}
     if purpose is None or held:
-        codes.issue_none(db, purpose or Purpose.REGISTRATION, mailbox, lifetime=lifetime)
+        of = asked.purpose if asked else purpose or Purpose.REGISTRATION
+        codes.issue_none(db, of, mailbox, lifetime=lifetime)
     else:
-        code_id, digits = codes.issue(db, purpose, mailbox, lifetime=lifetime, keys=terms.keys)
+        requester = asked.requester if asked else ""
+        code_id, digits = codes.issue(
+            db, purpose, mailbox, requester=requester, lifetime=lifetime, keys=terms.keys
+        )
         sealed = outbox.seal(digits, keys=terms.keys)
         until = clock.now() + lifetime
         facts |= {"code_id": code_id, "purpose": purpose.value, "until": until.isoformat()}

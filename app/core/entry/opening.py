@@ -19,7 +19,7 @@ from app.core.people import users
 from app.core.proof import codes
 from app.core.roster import entitlements
 from app.models.access import Purpose
-from app.models.people import Status, User
+from app.models.people import CameBy, Status, User
 from app.models.rosters import RosterLine
 
 METHOD = "registration"
@@ -42,6 +42,19 @@ def open_account(
     with terms.lane():
         password_hash = hashing.hash_password(password, rounds=terms.rounds)
     codes.use(db, Purpose.REGISTRATION, address, code_id)
+    user = open_listed(db, address, origin, password_hash=password_hash)
+    lifetimes = terms.lifetimes
+    entered = signin.admit(db, user.id, METHOD, origin, remember=False, lifetimes=lifetimes)
+    return Opened(entered.user, entered.token, entered.remember, entered.session_id)
+
+
+def open_listed(
+    db: Session, address: str, origin: Origin, *, password_hash: str | None = None
+) -> User:
+    """Open the account that the list has for `address`, whose mailbox was proven just now.
+
+    Raises `NoLongerListed`, or `LinkDead` where the address has an account by now.
+    """
     # An import at work is waited for, so that nobody comes in by the line that it takes away.
     entitlements.hold_list(db)
     line = db.scalars(
@@ -52,18 +65,44 @@ def open_account(
     ).first()
     if line is None:
         raise NoLongerListed
+    user = _open(
+        db, address, origin, last_name=line.last_name, email=line.email, hash_=password_hash
+    )
+    entitlements.follow_list(db, User.id == user.id)
+    return user
+
+
+def open_unlisted(db: Session, address: str, email: str, came_by: CameBy, origin: Origin) -> User:
+    """Open an account without a password for somebody who is on no list; the mailbox was proven.
+
+    Raises `LinkDead` where the address has an account by now.
+    """
+    return _open(db, address, origin, last_name="", email=email, hash_=None, came_by=came_by)
+
+
+def _open(
+    db: Session,
+    address: str,
+    origin: Origin,
+    *,
+    last_name: str,
+    email: str,
+    hash_: str | None,
+    came_by: CameBy | None = None,
+) -> User:
     if users.is_shared(db, address):
         raise LinkDead
     now = clock.now()
     user = User(
-        last_name=line.last_name,
-        email=line.email,
+        last_name=last_name,
+        email=email,
         address=address,
         status=Status.ACTIVE.value,
         date_added=now,
         expiry_date=now + letters.ACCOUNT_TERM,
-        password_hash=password_hash,
+        password_hash=hash_,
         verified_at=now,
+        came_by=came_by.value if came_by else None,
     )
     db.add(user)
     try:
@@ -71,8 +110,5 @@ def open_account(
     except IntegrityError:
         db.rollback()
         raise LinkDead from None
-    entitlements.follow_list(db, User.id == user.id)
     audit.record(db, Event.ACCOUNT_OPENED, origin, user_id=user.id, actor_id=user.id)
-    lifetimes = terms.lifetimes
-    entered = signin.admit(db, user.id, METHOD, origin, remember=False, lifetimes=lifetimes)
-    return Opened(entered.user, entered.token, entered.remember)
+    return user

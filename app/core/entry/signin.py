@@ -19,7 +19,7 @@ from app.core.entry.terms import Terms
 from app.core.errors import CannotSignIn, Refusal, TooManyTries
 from app.core.outbox import Cap, Kind
 from app.core.people import sessions, users
-from app.core.people.sessions import Lifetimes
+from app.core.people.sessions import Lifetimes, Seat
 from app.core.proof import guesses
 from app.core.proof.guesses import Guess
 from app.models.people import User
@@ -30,11 +30,12 @@ MAILBOX_METHODS = {"registration", "reset", "setup", "first_admin"}
 
 @dataclass(frozen=True)
 class Entered:
-    """Somebody who was let in: the person, and the token that their cookie is to carry."""
+    """Somebody who was let in: the person, their session, and the token that names it."""
 
     user: User
     token: str
     remember: bool
+    session_id: int
 
 
 @dataclass(frozen=True)
@@ -139,12 +140,14 @@ def admit(
     remember: bool,
     lifetimes: Lifetimes,
     checked: Checked | None = None,
+    seat: Seat | None = None,
 ) -> Entered:
     """Let in somebody who proved who they are, unless they may not be here any more.
 
     Opens the session, counts the visit, leaves an audit entry, and writes to them where the
     browser is one that they never signed in with. Who proved a password comes in only while
-    the hash that was `checked` is still theirs; else `Moved` is raised. The caller commits.
+    the hash that was `checked` is still theirs; else `Moved` is raised. A program gets a `seat`
+    instead of a cookie. The caller commits.
     """
     user, listed = users.get(db, user_id)
     reason = users.shut_out_reason(user, listed=listed)
@@ -153,15 +156,19 @@ def admit(
     # The person's row comes first in every journey: two at once would else wait for each other.
     if not _count_visit(db, user.id, checked):
         raise Moved
-    if method not in MAILBOX_METHODS and not sessions.was_here(db, user.id, origin.device):
+    is_news = seat is None and method not in MAILBOX_METHODS
+    if is_news and not sessions.was_here(db, user.id, origin.device):
         _tell_of_new_device(db, user, method, origin)
-    token = sessions.open_session(
-        db, user.id, method=method, remember=remember, lifetimes=lifetimes, origin=origin
-    )
+    opened = sessions.open_session(
+        db, user.id, method=method, remember=remember, lifetimes=lifetimes, origin=origin,
+        seat=seat,
+    )  # fmt: skip
+    through = {"audience": seat.audience, "client": seat.client} if seat else {}
     audit.record(
-        db, Event.SIGN_IN_ADMITTED, origin, user_id=user.id, actor_id=user.id, method=method
-    )
-    return Entered(user, token, remember)
+        db, Event.SIGN_IN_ADMITTED, origin, user_id=user.id, actor_id=user.id, method=method,
+        **through,
+    )  # fmt: skip
+    return Entered(user, opened.token, remember, opened.session_id)
 
 
 def refuse(

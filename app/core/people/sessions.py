@@ -44,7 +44,7 @@ NOT_ME = "not_me"
 """The reason of sessions that their owner disowned: their browser is no friend."""
 
 ROWS = cast(Table, SignInSession.__table__)
-WRITING = insert(ROWS)
+WRITING = insert(ROWS).returning(ROWS.c.id)
 """Statements of every sign-in are made once: making one takes longer than carrying it out."""
 
 KEPT = timedelta(days=90)
@@ -58,6 +58,24 @@ class Lifetimes:
     idle: timedelta
     whole: timedelta
     remembered: timedelta
+
+
+@dataclass(frozen=True)
+class Seat:
+    """What a session is beside that of a browser: for whom its tokens are, and until when."""
+
+    audience: str
+    lifetime: timedelta
+    client: str | None = None
+    """By which client or key it was opened, by name."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A session that was opened: its id, and the token that names it, kept nowhere but there."""
+
+    session_id: int
+    token: str
 
 
 @dataclass(frozen=True)
@@ -92,11 +110,13 @@ def open_session(
     remember: bool,
     lifetimes: Lifetimes,
     origin: Origin,
-) -> str:
-    """Write a session of `user_id` and return the token for the cookie."""
+    seat: Seat | None = None,
+) -> Opened:
+    """Write a session of `user_id`, of a browser or of a `seat`; its id and its token."""
     token = secrets.token_urlsafe(32)
     now = clock.now()
-    db.execute(
+    whole = lifetimes.remembered if remember else lifetimes.whole
+    session_id = db.scalars(
         WRITING,
         {
             "token_hash": _hash(token),
@@ -104,15 +124,17 @@ def open_session(
             "method": method,
             "created_at": now,
             "last_seen_at": now,
-            "expires_at": now + (lifetimes.remembered if remember else lifetimes.whole),
-            "idle_seconds": None if remember else int(lifetimes.idle.total_seconds()),
+            "expires_at": now + (seat.lifetime if seat else whole),
+            "idle_seconds": None if remember or seat else int(lifetimes.idle.total_seconds()),
             "ip": origin.ip,
             "user_agent": origin.user_agent[:400] if origin.user_agent else None,
             "device": origin.device,
             "proved_at": now,
+            "audience": seat.audience if seat else None,
+            "client": seat.client if seat else None,
         },
-    )
-    return token
+    ).one()
+    return Opened(session_id, token)
 
 
 def was_here(db: Session, user_id: int, device: str | None) -> bool:
@@ -163,7 +185,10 @@ def _checking() -> Select[SignInSession, User, bool, bool]:
             exists().where(RoleGrant.user_id == User.id),
         )
         .join(User, User.id == SignInSession.user_id)
-        .where(SignInSession.token_hash == bindparam("token_hash"))
+        # A token of the API is no cookie.
+        .where(
+            SignInSession.token_hash == bindparam("token_hash"), SignInSession.audience.is_(None)
+        )
     )
 
 

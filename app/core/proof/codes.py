@@ -1,8 +1,10 @@
 """Six digits by mail: made, hashed under a key, counted, and used once.
 
-Bound to purpose and address. Five wrong tries within 15 minutes of the first end all live codes
-of that scope and address, and a new code resets nothing (NIST SP 800-63B-4 §3.1.3.2). Codes that
-the same pages take are of one scope: else three pages would be three times as many tries.
+Bound to purpose and address, and where it matters to the requester: the cookie on the site, the
+key of a GPT, the client of a widget; never a network. Five wrong tries within 15 minutes of the
+first end all live codes of that scope and address, and a new code resets nothing (NIST SP
+800-63B-4 §3.1.3.2). Codes that the same pages take are of one scope: else three pages would be
+three times as many tries.
 """
 
 from __future__ import annotations
@@ -63,13 +65,21 @@ class Fitting:
 
 
 def issue(
-    db: Session, purpose: Purpose, address: str, *, lifetime: timedelta, keys: Sequence[str]
+    db: Session,
+    purpose: Purpose,
+    address: str,
+    *,
+    requester: str = "",
+    lifetime: timedelta,
+    keys: Sequence[str],
 ) -> tuple[int, str]:
-    """Store a new code for `address`; its id, and its digits, to be mailed."""
+    """Store a new code for `address`; its id, and its digits, to be mailed.
+
+    Where a `requester` is named, nobody else can use it.
+    """
     digits = f"{secrets.randbelow(10**DIGITS):0{DIGITS}d}"
-    return _store(
-        db, purpose, address, _digest(keys[0], purpose, address, digits), lifetime
-    ), digits
+    digest = _digest(keys[0], purpose, address, digits, requester)
+    return _store(db, purpose, address, digest, lifetime), digits
 
 
 def issue_none(db: Session, purpose: Purpose, address: str, *, lifetime: timedelta) -> None:
@@ -83,11 +93,14 @@ def check(
     address: str,
     typed: str,
     *,
+    requester: str = "",
     counted_as: str | None = None,
     keys: Sequence[str],
 ) -> int:
     """As `check_any`, for codes of one purpose; the id of the one that fits."""
-    return check_any(db, [purpose], address, typed, counted_as=counted_as, keys=keys).code_id
+    return check_any(
+        db, [purpose], address, typed, requester=requester, counted_as=counted_as, keys=keys
+    ).code_id
 
 
 def check_any(
@@ -96,15 +109,16 @@ def check_any(
     address: str,
     typed: str,
     *,
+    requester: str = "",
     counted_as: str | None = None,
     keys: Sequence[str],
 ) -> Fitting:
     """Count a try, compare, and return the code that fits, still unused.
 
-    All `purposes` are of one scope. `counted_as` is the canonical form where `address` is one of
-    several spellings of it. Raises `NotSixDigits` (uncounted), `TooManyTries`, `RanOut` or
-    `WrongCode`. The count is committed before anything is compared; that the last try ended the
-    codes is not, so the caller commits the refusal.
+    All `purposes` are of one scope; a code of another `requester` fits nobody. `counted_as` is the
+    canonical form where `address` is one of several spellings of it. Raises `NotSixDigits`
+    (uncounted), `TooManyTries`, `RanOut` or `WrongCode`. The count is committed before anything is
+    compared; that the last try ended the codes is not, so the caller commits the refusal.
     """
     digits = normalise(typed)
     counted = scope(purposes[0])
@@ -124,7 +138,8 @@ def check_any(
         )
     ).all()
     wanted = {
-        each.value: [_digest(key, each, address, digits) for key in keys] for each in purposes
+        each.value: [_digest(key, each, address, digits, requester) for key in keys]
+        for each in purposes
     }
     fitting = [row for row in rows if any(_same(row.secret_hash, w) for w in wanted[row.purpose])]
     known = {each.value: each for each in purposes}
@@ -221,9 +236,10 @@ def _run_out(db: Session, counted: str, address: str) -> None:
     )
 
 
-def _digest(key: str, purpose: Purpose, address: str, digits: str) -> str:
+def _digest(key: str, purpose: Purpose, address: str, digits: str, requester: str) -> str:
     # Six digits can be tried out in no time: without the key a copy of the table would tell them.
-    text = f"{purpose.value}\0{address}\0{digits}".encode()
+    bound = f"\0{requester}" if requester else ""
+    text = f"{purpose.value}\0{address}\0{digits}{bound}".encode()
     return hmac.new(b"rollcall code\0" + key.encode(), text, hashlib.sha256).hexdigest()
 
 

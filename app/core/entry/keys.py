@@ -1,0 +1,127 @@
+"""Keys by which programs knock: made and shown once, kept as hashes, revoked by name or id.
+
+A key says which program asks, never which person.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import cast
+
+from sqlalchemy import CursorResult, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.core import audit, clock
+from app.core.audit import Event, Origin
+from app.core.errors import N_, NotFound, Refusal
+from app.models.access import ApiKey
+
+PREFIX = "rk_"
+SHOWN = 8
+"""Characters of a key by which an admin knows it again."""
+
+USED_EVERY = timedelta(minutes=1)
+"""`last_used_at` is written at most this often."""
+
+
+class KeyScope(StrEnum):
+    """What a key opens."""
+
+    GPT = "gpt"
+    SIGNUP = "signup"
+
+
+class InvalidKey(Refusal):
+    """No key, or one that is unknown, revoked, run out, or for something else."""
+
+    code = "invalid_key"
+    status = 401
+    words = N_("Invalid API key")
+
+
+class BadKey(Refusal):
+    """A key that cannot be made: its name or its scopes will not do."""
+
+    code = "bad_key"
+    status = 422
+    words = N_("Give the key a name of up to 64 characters, and at least one scope.")
+
+
+def create(
+    db: Session,
+    name: str,
+    scopes: Sequence[KeyScope],
+    *,
+    expires_at: datetime | None = None,
+    by: int | None,
+    origin: Origin,
+) -> tuple[ApiKey, str]:
+    """Make a key; the row, and the text that is shown once. The caller commits.
+
+    Raises `BadKey`.
+    """
+    name = name.strip()
+    if not name or len(name) > 64 or not scopes or not name.isprintable():
+        raise BadKey
+    text = PREFIX + secrets.token_urlsafe(32)
+    row = ApiKey(
+        name=name,
+        secret_hash=_hash(text),
+        shown=text[:SHOWN],
+        scopes=sorted({scope.value for scope in scopes}),
+        created_at=clock.now(),
+        created_by=by,
+        expires_at=expires_at,
+    )
+    db.add(row)
+    db.flush()
+    audit.record(db, Event.KEY_MADE, origin, actor_id=by, key_id=row.id, name=name)
+    return row, text
+
+
+def check(db: Session, text: str, scope: KeyScope) -> ApiKey:
+    """The key that this text is, if it opens `scope`. Raises `InvalidKey`.
+
+    Looked up by its hash, so that comparing takes no time that tells anything. That it was used
+    is noted; the caller commits.
+    """
+    row = db.scalars(select(ApiKey).where(ApiKey.secret_hash == _hash(text))).one_or_none()
+    now = clock.now()
+    if row is None or row.revoked_at is not None or scope.value not in row.scopes:
+        raise InvalidKey
+    if row.expires_at is not None and row.expires_at <= now:
+        raise InvalidKey
+    if row.last_used_at is None or row.last_used_at <= now - USED_EVERY:
+        db.execute(
+            update(ApiKey)
+            .where(ApiKey.id == row.id)
+            .where(or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now))
+            .values(last_used_at=now)
+            .execution_options(synchronize_session=False)
+        )
+    return row
+
+
+def revoke(db: Session, key_id: int, *, by: int | None, origin: Origin) -> None:
+    """End a key for good. The caller commits. Raises `NotFound` where there is none that lives."""
+    ended = db.execute(
+        update(ApiKey)
+        .where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+        .values(revoked_at=clock.now())
+    )
+    if cast("CursorResult[object]", ended).rowcount != 1:
+        raise NotFound
+    audit.record(db, Event.KEY_REVOKED, origin, actor_id=by, key_id=key_id)
+
+
+def every(db: Session) -> list[ApiKey]:
+    """All keys, newest first, revoked ones too."""
+    return list(db.scalars(select(ApiKey).order_by(ApiKey.id.desc())))
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,116 @@
+"""The keys that tokens are signed with: made, kept under the secret key, published, replaced.
+
+The newest signs. The others verify until the tokens that they signed have died; `kid` is the
+key's own thumbprint, so that no name can stand for another key.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from joserfc.jwk import ECKey
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.core import clock
+from app.models.access import SigningKey
+
+CURVE = "P-256"
+ALGORITHM = "ES256"
+"""ECDSA with P-256 and SHA-256 (RFC 7518 §3.4); nothing else is signed or accepted."""
+
+KEPT = timedelta(days=2)
+"""How long after its successor came a key still verifies: longer than any token lives."""
+
+
+@dataclass(frozen=True)
+class Signer:
+    """The key that signs now."""
+
+    kid: str
+    key: ECKey
+
+
+class KeyLost(RuntimeError):
+    """The secret key that the newest signing key is encrypted under is gone."""
+
+
+def signer(db: Session, *, keys: Sequence[str]) -> Signer:
+    """The newest key; the first one is made now. Raises `KeyLost`."""
+    row = db.scalars(select(SigningKey).order_by(SigningKey.serial.desc()).limit(1)).first()
+    if row is None:
+        row = _make(db, 1, keys)
+    return Signer(row.kid, _unsealed(row.sealed, tuple(keys)))
+
+
+def rotate(db: Session, *, keys: Sequence[str]) -> str:
+    """Have a new key sign from now on; its `kid`. Nobody is signed out by it."""
+    newest = db.scalar(select(func.max(SigningKey.serial))) or 0
+    row = _make(db, newest + 1, keys)
+    return row.kid
+
+
+def published(db: Session) -> dict[str, Any]:
+    """All public keys that verify, newest first (RFC 7517 §5); the first one is made if need be."""
+    return {"keys": [row.public for row in verifying(db)]}
+
+
+def verifying(db: Session) -> list[SigningKey]:
+    """The keys whose tokens may still live, newest first."""
+    rows = db.scalars(select(SigningKey).order_by(SigningKey.serial.desc())).all()
+    limit = clock.now() - KEPT
+    # A key was replaced when its successor was made.
+    followed = zip(rows, [None, *rows], strict=False)
+    return [row for row, next_ in followed if next_ is None or next_.created_at > limit]
+
+
+@lru_cache(maxsize=64)
+def public_key(kid: str, x: str, y: str) -> ECKey:
+    """A published key, read once in each process."""
+    return ECKey.import_key({"kty": "EC", "crv": CURVE, "x": x, "y": y, "kid": kid})
+
+
+def _make(db: Session, serial: int, keys: Sequence[str]) -> SigningKey:
+    made = ECKey.generate_key(CURVE, private=True)
+    kid = made.thumbprint()
+    named = {"kid": kid, "use": "sig", "alg": ALGORITHM}
+    row = SigningKey(
+        serial=serial,
+        kid=kid,
+        public={**made.as_dict(private=False), **named},
+        sealed=_box(tuple(keys)).encrypt(json.dumps(made.as_dict(private=True)).encode()).decode(),
+        created_at=clock.now(),
+    )
+    try:
+        with db.begin_nested():
+            db.add(row)
+    except IntegrityError:
+        # Another process made the same one first; that one is everybody's.
+        return db.scalars(select(SigningKey).where(SigningKey.serial == serial)).one()
+    return row
+
+
+@lru_cache(maxsize=8)
+def _unsealed(sealed: str, keys: tuple[str, ...]) -> ECKey:
+    try:
+        return ECKey.import_key(json.loads(_box(keys).decrypt(sealed.encode())))
+    except InvalidToken:
+        raise KeyLost("the signing key cannot be read: FLASK_SECRET_KEY is another one") from None
+
+
+@lru_cache(maxsize=8)
+def _box(keys: tuple[str, ...]) -> MultiFernet:
+    boxes = []
+    for key in keys:
+        digest = hashlib.sha256(b"rollcall signing key\0" + key.encode()).digest()
+        boxes.append(Fernet(base64.urlsafe_b64encode(digest)))
+    return MultiFernet(boxes)

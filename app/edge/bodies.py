@@ -1,0 +1,119 @@
+"""What a program sends: one JSON object, read strictly, and checked against a model."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn, TypeVar
+
+from flask import request
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from app.core.errors import N_, Refusal
+
+MOST_DEEP = 32
+"""Arrays and objects within each other."""
+
+Some = TypeVar("Some", bound="Body")
+
+
+class Body(BaseModel):
+    """The base of all bodies: `false` is no number, and what is not known is left aside."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+class WrongKind(Refusal):
+    """A body that is not `application/json`."""
+
+    code = "unsupported_media_type"
+    status = 415
+    words = N_("Send a JSON object, as application/json in UTF-8.")
+
+
+class BadJson(Refusal):
+    """A body that is no JSON object (RFC 8259), or holds what cannot be stored."""
+
+    code = "bad_json"
+    status = 400
+    words = N_("The body is not a JSON object in UTF-8.")
+
+
+class BadField(Refusal):
+    """A member that is missing, or not of its kind; `field` is its name."""
+
+    code = "bad_field"
+    status = 400
+    words = N_("%(field)s: %(reason)s")
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(field=field, reason=reason)
+        self.field = field
+
+
+def read(model: type[Some]) -> Some:
+    """The body of this request as `model`. Raises `WrongKind`, `BadJson` or `BadField`."""
+    return check(model, read_object())
+
+
+def check(model: type[Some], value: dict[str, Any]) -> Some:
+    """The object as `model`. Raises `BadField` for the first member that does not fit."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        # Never what was sent: it could be a code, or somebody's passphrase.
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        name = ".".join(map(str, first["loc"])) or "body"
+        raise BadField(name, first["msg"]) from None
+
+
+def read_object() -> dict[str, Any]:
+    """The JSON object of this request. Raises `WrongKind` or `BadJson`."""
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype != "application/json" or charset not in {"utf-8", "utf8"}:
+        raise WrongKind
+    try:
+        text = request.get_data().decode("utf-8")
+        value = json.loads(
+            text, parse_constant=_refuse, object_pairs_hook=_without_twins, parse_int=_number
+        )
+        _look_through(value)
+    except (ValueError, RecursionError):
+        raise BadJson from None
+    if not isinstance(value, dict):
+        raise BadJson
+    return value
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(word)  # NaN and the infinities are Python's own, and no JSON.
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        # Two readers could take different ones (RFC 8259 §4).
+        raise ValueError("the same name twice")
+    return found
+
+
+def _number(digits: str) -> int:
+    if len(digits) > 20:
+        raise ValueError("a number that nothing here can have")
+    return int(digits)
+
+
+def _look_through(value: Any, deep: int = 0) -> None:
+    """Refuse what no database takes: half of a pair of surrogates, NUL; and too deep nesting."""
+    if deep > MOST_DEEP:
+        raise ValueError("too deep")
+    if isinstance(value, str):
+        value.encode("utf-8")
+        if "\0" in value:
+            raise ValueError("a NUL")
+    elif isinstance(value, list):
+        for each in value:
+            _look_through(each, deep + 1)
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            _look_through(name, deep + 1)
+            _look_through(each, deep + 1)
