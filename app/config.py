@@ -20,6 +20,9 @@ from urllib.parse import urlsplit
 import maxminddb
 
 ROOT = Path(__file__).resolve().parent.parent
+OPENAI_URL = "https://api.openai.com/v1"
+"""Which model server a key alone stands for."""
+
 SECRET_LENGTH = 32
 """Characters that a secret needs in production."""
 
@@ -47,6 +50,13 @@ class Settings(SimpleNamespace):
     def https(self) -> bool:
         """Whether people reach us over https, so that cookies can be bound to it."""
         return str(self.PUBLIC_URL).startswith("https://")
+
+    @property
+    def model_url(self) -> str | None:
+        """The server whose model answers in the chat; None where no question leaves us."""
+        if self.OPENAI_BASE_URL or self.OPENAI_API_KEY:
+            return str(self.OPENAI_BASE_URL or OPENAI_URL)
+        return None
 
     def __repr__(self) -> str:
         """No values: they hold secrets."""
@@ -231,6 +241,13 @@ SETTINGS = [
     Setting("ORGANISATION", str, "our organisation", "Whose list it is, as mails say it."),
     Setting("CONTACT", str, "your training coordinator", "Whom people can ask, in words."),
     Setting("CONTACT_EMAIL", mailbox, None, "An address for that contact; becomes Reply-To."),
+    Setting("OPERATOR_NAME", str, None,
+            "Who runs this service and answers for it, as `/privacy-policy` and `/terms` name them."
+            " Unset: `SERVICE_NAME`."),
+    Setting("OPERATOR_ADDRESS", str, None, "The operator's postal address, on one line."),
+    Setting("PRIVACY_CONTACT", str, None,
+            "Whom people can ask about their data: an address, or words. Unset: `CONTACT_EMAIL`,"
+            " else `CONTACT`."),
     Setting("BCRYPT_LOG_ROUNDS", whole(4, 16), 12, "bcrypt's cost; at least 12 in production."),
     Setting("PASSWORD_MIN_LENGTH", whole(8, 64), 8,
             "Least characters of a listed person's password."),

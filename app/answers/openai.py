@@ -13,9 +13,9 @@ import httpx2
 import openai
 from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 
+from app.config import OPENAI_URL
 from app.core.learning.questions import Answer, AnswerFailed, Question
 
-OPENAI_URL = "https://api.openai.com/v1"
 CONNECT_SECONDS = 5.0
 PAUSE_SECONDS = 20.0
 """The longest silence once the server has begun to answer."""

@@ -32,7 +32,10 @@ LEAST_DISK = 100 * 2**20
 
 
 class Check(NamedTuple):
-    """What was looked at: its name, whether it is fine, in words, and the remedy if it is not."""
+    """What was looked at: its name, whether it is fine, in words, and the remedy if it is not.
+
+    One that is fine and has a remedy all the same is a warning.
+    """
 
     name: str
     fine: bool
@@ -60,12 +63,22 @@ def show(checks: list[Check], *, as_json: bool) -> bool:
         return fine
     dressed = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     for check in checks:
-        mark = ("✓ " if check.fine else "✗ ") if dressed else ("ok    " if check.fine else "WRONG ")
-        line = f"{mark}{check.name}: {check.words}"
-        click.echo(click.style(line, fg="green" if check.fine else "red") if dressed else line)
+        dress, plain, colour = _mark(check)
+        line = f"{dress if dressed else plain}{check.name}: {check.words}"
+        click.echo(click.style(line, fg=colour) if dressed else line)
         if check.remedy:
             click.echo(f"      {check.remedy}")
     return fine
+
+
+def _mark(check: Check) -> tuple[str, str, str]:
+    """What stands before a check on a terminal and elsewhere, and its colour."""
+    if not check.fine:
+        return "✗ ", "WRONG ", "red"
+    if check.remedy:
+        # Nothing is broken, yet it should not stay so.
+        return "! ", "note  ", "yellow"
+    return "✓ ", "ok    ", "green"
 
 
 def look(settings: Settings) -> Iterator[Check]:
@@ -78,6 +91,7 @@ def look(settings: Settings) -> Iterator[Check]:
     yield _links(settings)
     yield _mail(settings)
     yield _disk(settings)
+    yield _operator(settings)
 
 
 def _secret(settings: Settings) -> Check:
@@ -175,3 +189,11 @@ def _disk(settings: Settings) -> Check:
     if free < LEAST_DISK:
         return Check("disk", False, words, "Make room there, or set DATA_DIR to another place.")
     return Check("disk", True, words)
+
+
+def _operator(settings: Settings) -> Check:
+    if settings.OPERATOR_NAME:
+        return Check("operator", True, f"/privacy-policy and /terms name {settings.OPERATOR_NAME}")
+    words = f"/privacy-policy and /terms name nobody who answers for {settings.SERVICE_NAME}"
+    remedy = "Set OPERATOR_NAME, OPERATOR_ADDRESS and PRIVACY_CONTACT."
+    return Check("operator", True, words, remedy if settings.production else "")

@@ -52,7 +52,7 @@ def keep(response: Response, address: str) -> None:
     now = math.ceil(clock.now().timestamp())
     kept = [(mark, now), *(each for each in marks if each[0] != mark)][:MOST]
     response.set_cookie(
-        _cookie(),
+        cookie_name(),
         _serializer().dumps([name, kept]),
         max_age=LIFETIME,
         secure=ours().settings.https,
@@ -69,13 +69,14 @@ def _read() -> tuple[str, list[Mark]]:
 
 def _stored() -> tuple[str, list[Mark]] | None:
     try:
-        name, marks = _serializer().loads(request.cookies.get(_cookie(), ""), max_age=LIFETIME)
+        name, marks = _serializer().loads(request.cookies.get(cookie_name(), ""), max_age=LIFETIME)
         return str(name), [(str(mark), int(at)) for mark, at in marks]
     except (BadData, TypeError, ValueError):
         return None
 
 
-def _cookie() -> str:
+def cookie_name() -> str:
+    """What the cookie is called here; over https its name binds it to this host."""
     return "__Host-device" if ours().settings.https else "device"
 
 

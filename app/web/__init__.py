@@ -10,6 +10,7 @@ from app.web import (
     alarm,
     chat,
     health,
+    legal,
     mailbox,
     programs,
     recovery,
@@ -57,6 +58,7 @@ from app.web.signin import leaving, password
 
 BLUEPRINTS = [
     health.bp,
+    legal.bp,
     programs.bp,
     chat.bp,
     signin.bp,

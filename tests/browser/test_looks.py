@@ -137,7 +137,8 @@ def test_pages_before_signing_in(
     program: Program, post: Post, visits: Callable[..., Visit], look: Look
 ) -> None:
     visitor = visits(program)
-    for path in ("/login", "/register", "/register/password", "/nowhere", "/setup/admin/dead"):
+    paths = "/login /register /register/password /nowhere /setup/admin/dead"
+    for path in f"{paths} /privacy-policy /terms /support".split():
         visitor.goto(path)
         look.at(visitor.page, f"out {path}")
     assert visitor.goto("/dev/mailbox") == 404

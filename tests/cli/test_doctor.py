@@ -29,7 +29,7 @@ from tests.servers import free_port
 SCRIPT = ROOT / "scripts" / "test_auth_system.py"
 NAMES = [
     "settings", "secret", "hosts and proxies", "database", "schema", "people", "worker",
-    "password hashes", "links", "mail", "disk",
+    "password hashes", "links", "mail", "disk", "operator",
 ]  # fmt: skip
 
 
@@ -111,6 +111,22 @@ def test_a_mail_server_that_does_not_answer_is_found(environment):
     found = checks(made, 1)["mail"]
     assert found["words"] == f"127.0.0.1:{port}: ConnectionRefusedError"
     made.extensions["rollcall"].sessions.kw["bind"].dispose()
+
+
+def test_a_live_installation_that_names_no_operator_is_warned(environment):
+    live = {"ROLLCALL_ENV": "production", "PUBLIC_URL": "https://learn.agency.example"}
+    live |= {"BCRYPT_LOG_ROUNDS": "12", "TRUSTED_PROXIES": "1", "MAIL_SERVER": "127.0.0.1"}
+    live |= {"FLASK_SECRET_KEY": "kD7vQ2xW9pLr4TzB8nMs6YcH3fJg5AeU"}
+    for name, remedy in (("", "Set OPERATOR_NAME, "), ("Harbour School Trust", "")):
+        settings = config.load(environment | live | {"OPERATOR_NAME": name})
+        made = create_app(settings)
+        told = {check["name"]: check for check in json.loads(look(made, "--json").stdout)["checks"]}
+        assert told["operator"]["fine"] is True
+        assert told["operator"]["remedy"].startswith(remedy)
+        assert name in told["operator"]["words"]
+        mark = "note  " if remedy else "ok    "
+        assert f"{mark}operator: /privacy-policy and /terms name" in look(made).stdout
+        made.extensions["rollcall"].sessions.kw["bind"].dispose()
 
 
 def test_https_without_a_proxy_is_found(environment):

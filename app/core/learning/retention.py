@@ -30,6 +30,30 @@ class Kept:
     days: int | None
 
 
+@dataclass(frozen=True)
+class Spread:
+    """How long conversations are kept over all programs, the trash included.
+
+    `shortest` and `longest` are days, None where no program names any; `some_for_good` says
+    whether a program keeps its conversations without end.
+    """
+
+    shortest: int | None
+    longest: int | None
+    some_for_good: bool
+
+
+def spread(db: Session) -> Spread:
+    """The shortest and the longest that any program keeps conversations, in one query."""
+    days = ProgramRetention.days
+    shortest, longest, limited, all_there = db.execute(
+        select(func.min(days), func.max(days), func.count(days), func.count())
+        .select_from(Program)
+        .outerjoin(ProgramRetention, ProgramRetention.program_id == Program.id)
+    ).one()
+    return Spread(shortest, longest, limited < all_there)
+
+
 def all_kept(db: Session) -> list[Kept]:
     """Every program with its days, by name."""
     days = dict(db.execute(select(ProgramRetention.program_id, ProgramRetention.days)).all())
