@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
 
-from app.cli.ground import session, settings
+from app.cli.ground import change, session, settings
 from app.core.audit import NOWHERE
 from app.core.desk import awaited, invitations
 from app.core.desk.awaited import Scope
@@ -29,22 +28,30 @@ def invite(
     Nobody is written to twice within a week.
     """
     scope = Scope(import_id=import_id, class_name=class_name, lo_root_id=lo_root_id)
+    waiting, job_id = send(scope, "people on the list", dry_run=dry_run, as_json=as_json)
+    if as_json or job_id is not None:
+        return
+    words = "Nothing was sent. Leave out --dry-run to send." if waiting else "Nothing to do."
+    click.echo(words, err=True)
+
+
+def send(scope: Scope, who: str, *, dry_run: bool, as_json: bool) -> tuple[int, int | None]:
+    """Count who waits, start the job that writes to them unless it is a `dry_run`, and say so.
+
+    `who` names them in the words. Returns how many wait, and the job, None where none began.
+    """
     job_id = None
     with session() as db:
         waiting = awaited.count(db, scope)
-        if waiting and not dry_run:
+    if waiting and not dry_run:
+        with change(as_json=as_json) as db:
             job_id = invitations.start(db, scope, by=None, origin=NOWHERE).id
-            db.commit()
-            current_app.extensions["rollcall"].wake()
     if as_json:
         click.echo(json.dumps({"waiting": waiting, "job_id": job_id, "dry_run": dry_run}))
-        return
-    click.echo(f"{waiting} people on the list wait for an invitation.")
+        return waiting, job_id
+    click.echo(f"{waiting} {who} wait for an invitation.")
     if job_id is not None:
         rate = settings().INVITE_RATE
         words = f"Job {job_id} writes to them, {rate} a minute; see /admin/invitations/{job_id}."
         click.echo(words, err=True)
-    elif not waiting:
-        click.echo("Nothing to do.", err=True)
-    else:
-        click.echo("Nothing was sent. Leave out --dry-run to send.", err=True)
+    return waiting, job_id

@@ -18,6 +18,7 @@ from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
 from app.cli.ground import refuse, session, settings
+from app.cli.roster_words import BY_HAND, say_what_stays
 from app.core import audit
 from app.core.audit import NOWHERE, Event
 from app.core.errors import Refusal
@@ -42,6 +43,9 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 )
 @click.option("--encoding", type=click.Choice(["cp1252"]), help="For a file that is not UTF-8.")
 @click.option("--confirm-pairs", is_flag=True, help="Take each changed address for one person's.")
+@click.option(
+    "--file-wins", is_flag=True, help="Let FILE win over what admins set by hand for its people."
+)
 @click.option("--force", is_flag=True, help="Apply an import that would be held.")
 @as_json
 def import_roster(
@@ -50,6 +54,7 @@ def import_roster(
     mode: str | None,
     encoding: str | None,
     confirm_pairs: bool,
+    file_wins: bool,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -69,6 +74,7 @@ def import_roster(
             imports.settle_pairs(
                 db, found.id, None, same=True, by=None, origin=NOWHERE, limits=hold_limits()
             )
+        imports.let_file_win(db, found, file_wins, by=None)
         _go_on(db, found, apply=apply, force=force, as_json=as_json)
 
 
@@ -158,6 +164,7 @@ def _go_on(db: Session, found: RosterImport, *, apply: bool, force: bool, as_jso
     held = apply and not goes and bool(found.held)
     if goes:
         imports.apply(db, found.id, by=None, origin=NOWHERE)
+        result["yielded"] = found.yielded
     if goes or held:
         db.commit()
     else:
@@ -191,6 +198,7 @@ def _result(db: Session, found: RosterImport) -> dict[str, Any]:
     ]
     counts: dict[str, Any] = {name: getattr(found, name) for name in COUNTS}
     counts["readdressed"] = found.pairs
+    counts |= {name: getattr(found, name) for name in BY_HAND}
     return counts | {"problems": problems, "held": found.held or [], "import_id": found.id}
 
 
@@ -198,6 +206,8 @@ def _print_result(result: dict[str, Any]) -> None:
     click.echo(f"{result['lines']} lines, {result['people']} people")
     for name in SHOWN:
         click.echo(f"  {name:<11}{result[name]:>7}")
+    if result["edited"]:
+        click.echo(say_what_stays(result))
     for problem in result["problems"]:
         where = f", {problem['column']}" if problem["column"] else ""
         click.echo(f"line {problem['line']}{where}: {problem['reason']}")

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import click
 from flask.cli import with_appcontext
 
-from app.cli.ground import change, session, settings
+from app.cli.ground import change, session
+from app.cli.invite import send
 from app.core.audit import NOWHERE
-from app.core.desk import awaited, invitations
 from app.core.desk.awaited import LINK_LASTS, Scope
 from app.core.desk.people import bulk
 from app.core.desk.people.bulk import Action, Choice
@@ -49,20 +49,7 @@ def invite(dry_run: bool, as_json: bool, **filters: str | None) -> None:
     Without a filter all are meant. Who was invited within the last 24 hours is left out.
     """
     scope = Scope(chosen=Wanted.read(filters).facts(), again_after=LINK_LASTS)
-    job_id = None
-    with session() as db:
-        waiting = awaited.count(db, scope)
-    if waiting and not dry_run:
-        with change(as_json=as_json) as db:
-            job_id = invitations.start(db, scope, by=None, origin=NOWHERE).id
-    if as_json:
-        click.echo(json.dumps({"waiting": waiting, "job_id": job_id, "dry_run": dry_run}))
-        return
-    click.echo(f"{waiting} accounts wait for an invitation.")
-    if job_id is not None:
-        rate = settings().INVITE_RATE
-        words = f"Job {job_id} writes to them, {rate} a minute; see /admin/invitations/{job_id}."
-        click.echo(words, err=True)
+    send(scope, "accounts", dry_run=dry_run, as_json=as_json)
 
 
 @click.command("change-all")

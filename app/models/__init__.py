@@ -3,6 +3,7 @@
 from app.models import (
     access,
     conversations,
+    edits,
     invitations,
     ledger,
     oauth,
@@ -13,6 +14,6 @@ from app.models import (
 )
 
 __all__ = [
-    "access", "conversations", "invitations", "ledger", "oauth", "people", "programs", "records",
-    "rosters",
+    "access", "conversations", "edits", "invitations", "ledger", "oauth", "people", "programs",
+    "records", "rosters",
 ]  # fmt: skip

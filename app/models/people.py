@@ -174,6 +174,15 @@ class Entitlement(Base):
     """Why somebody holds an LO Root ID; `user_lo_root_ids` is the union of these rows."""
 
     __tablename__ = "entitlements"
+    # Of most entitlements the reason is the list: the few that admins gave are found here.
+    __table_args__ = (
+        Index(
+            "ix_entitlements_by_hand",
+            "user_id",
+            sqlite_where=text("source = 'admin'"),
+            postgresql_where=text("source = 'admin'"),
+        ),
+    )
 
     user_id: Mapped[int] = mapped_column(
         ForeignKey("users.id", ondelete="CASCADE"), primary_key=True

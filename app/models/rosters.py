@@ -106,7 +106,13 @@ class RosterImport(Base):
     losing_program: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     losing_session: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     edited: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    """Of those who change or go: for whom an admin set something by hand, which stays."""
+    """For whom an admin set by hand what the file would change or take: it stays."""
+    yielding: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Of those: whom the file names, so that it would win where somebody ticks that it does."""
+    file_wins: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether somebody ticked that the file wins over what admins set by hand."""
+    yielded: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """For how many people it won; of an import that takes one back, how many got theirs back."""
     pairs: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     """Of those who go and those who come: who may be the same person with a new address."""
     pairs_confirmed: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
@@ -270,8 +276,6 @@ class RosterChange(Base):
     """Added, and once taken off an earlier list."""
     loses_program: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     loses_session: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
-    edited: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
-    """Something of theirs was set by hand, and stays."""
 
 
 class RosterPair(Base):

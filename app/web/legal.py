@@ -45,7 +45,7 @@ class Edition:
     templates: tuple[str, ...]
 
 
-PRIVACY = Edition(1, date(2026, 11, 21), "19d384ad3aa3a9b1", ("privacy.html", "privacy_kept.html"))
+PRIVACY = Edition(1, date(2026, 11, 21), "2392b49a68e46971", ("privacy.html", "privacy_kept.html"))
 TERMS = Edition(1, date(2026, 11, 21), "b682fae8913a6ac2", ("terms.html",))
 
 THEME_LIFETIME = timedelta(days=365)

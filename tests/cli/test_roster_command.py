@@ -23,7 +23,8 @@ from app.models.rosters import RosterImport, RosterLine
 ADA = "ada@learn.agency.example"
 BO = "bo@learn.agency.example"
 COUNTS = {"lines", "people", "inactive", "added", "back", "removed", "changed", "unchanged"}
-KEYS = COUNTS | {"readdressed", "problems", "held", "import_id"}
+BY_HAND = {"edited", "yielding", "file_wins", "yielded"}
+KEYS = COUNTS | BY_HAND | {"readdressed", "problems", "held", "import_id"}
 LIST = (
     f"U1,Lovelace,{ADA},Active,Class 1,2026-03-02,A1\n"
     f"U1,Lovelace,{ADA},Active,Class 2,2026-03-02,A2\n"

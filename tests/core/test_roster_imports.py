@@ -35,6 +35,7 @@ OWN_TABLES = {
     "roster_staged_parts",
     "roster_problems",
     "roster_changes",
+    "roster_edits",
     "audit_entries",
 }
 COUNTS = ("lines", "people", "inactive", "added", "removed", "changed", "unchanged", "problems")

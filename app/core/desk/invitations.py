@@ -212,7 +212,7 @@ def _make_accounts(db: Session, addresses: Sequence[str]) -> set[str]:
         {
             "last_name": line.last_name, "email": line.email, "address": address,
             "status": Status.ACTIVE.value, "date_added": now, "visit_count": 0,
-            "expiry_date": now + letters.ACCOUNT_TERM, "from_roster": True,
+            "expiry_date": now + users.ACCOUNT_TERM, "from_roster": True,
         }
         for address, line in lines.items()
         if address not in there

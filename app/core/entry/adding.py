@@ -45,7 +45,7 @@ def add_person(
         address=address,
         status=Status.ACTIVE.value,
         date_added=now,
-        expiry_date=now + letters.ACCOUNT_TERM,
+        expiry_date=now + users.ACCOUNT_TERM,
     )
     db.add(user)
     try:

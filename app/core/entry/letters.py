@@ -24,9 +24,6 @@ from app.models.access import Purpose
 from app.models.people import User
 from app.models.rosters import RosterLine
 
-ACCOUNT_TERM = timedelta(days=730)
-"""How long an account is good for, as the legacy application has it."""
-
 RESET_LIFETIME = timedelta(hours=1)
 SETUP_LIFETIME = timedelta(hours=24)
 UNPAUSE_LIFETIME = timedelta(hours=1)

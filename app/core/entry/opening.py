@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app import hashing
 from app.core import audit, clock
 from app.core.audit import Event, Origin
-from app.core.entry import letters, signin
+from app.core.entry import signin
 from app.core.entry.signin import Entered
 from app.core.entry.terms import Terms
 from app.core.errors import LinkDead, NoLongerListed
@@ -99,7 +99,7 @@ def _open(
         address=address,
         status=Status.ACTIVE.value,
         date_added=now,
-        expiry_date=now + letters.ACCOUNT_TERM,
+        expiry_date=now + users.ACCOUNT_TERM,
         password_hash=hash_,
         verified_at=now,
         came_by=came_by.value if came_by else None,

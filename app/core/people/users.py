@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from functools import cache
 
 from sqlalchemy import (
@@ -22,6 +22,9 @@ from sqlalchemy.orm import Session
 from app.core import clock
 from app.models.people import Entitlement, RoleGrant, Source, Status, User
 from app.models.rosters import RosterLine
+
+ACCOUNT_TERM = timedelta(days=730)
+"""How long an account is good for, as the legacy application has it."""
 
 
 @cache

@@ -27,10 +27,11 @@ from app.core.audit import NOWHERE, Event, Origin
 from app.core.errors import ListChanged
 from app.core.outbox import Kind
 from app.core.people import users
-from app.core.roster import entitlements, ledger, moving, staging
+from app.core.roster import entitlements, ledger, moving, restoring, staging, yielding
 from app.core.roster.packs import unpacked
 from app.core.roster.plain import ROW_COLUMNS, marked
 from app.core.roster.undisturbed import undisturbed
+from app.models.edits import RosterEdit
 from app.models.people import User
 from app.models.records import Job
 from app.models.rosters import (
@@ -76,11 +77,13 @@ def apply(
         gone, came = _replace_lines(db, found, touched)
     ledger.drop_files(db, found.id)
     moved = moving.move(db, found, by=by, origin=origin)
+    yielding.give_way(db, found, by=by, origin=origin)
+    restoring.give_back(db, found, by=by, origin=origin)
     entitlements.follow_list(db, _whose(db, found, touched))
     _tell_removed(db, found)
     _settle(db, found, gone, came)
     counts = {name: getattr(found, name) for name in ("added", "removed", "changed", "undoes")}
-    counts["moved"] = moved
+    counts |= {"moved": moved, "file_wins": found.file_wins, "yielded": found.yielded}
     audit.record(db, Event.ROSTER_APPLIED, origin, actor_id=by, import_id=found.id, **counts)
     found.seconds = round(time.monotonic() - began, 2)
     return found
@@ -229,3 +232,16 @@ def _tell_removed(db: Session, found: RosterImport) -> None:
         )
     )
     outbox.queue_selected(db, Kind.OFF_LIST, gone)
+    if not found.file_wins:
+        return
+    removed = exists().where(
+        RosterChange.import_id == found.id,
+        RosterChange.address == User.address,
+        RosterChange.change == Change.REMOVED.value,
+    )
+    without = (
+        select(User.id, func.coalesce(User.address, User.email), User.locale)
+        .join(RosterEdit, RosterEdit.user_id == User.id)
+        .where(yielding.yielded_by(found.id), ~users.on_list(), ~removed)
+    )
+    outbox.queue_selected(db, Kind.OFF_LIST, without)

@@ -16,6 +16,7 @@ from app.core.roster import checking, files, ledger, sources, telling, undoing, 
 from app.core.roster.holding import HoldLimits
 from app.core.roster.reading import read_aside
 from app.core.roster.undisturbed import undisturbed
+from app.models.edits import RosterEdit
 from app.models.records import Job
 from app.models.rosters import (
     ImportState,
@@ -89,7 +90,8 @@ def _begin(db: Session, job: Job, found: RosterImport) -> None:
     """Begin the one transaction of a check, without what an earlier check of it wrote."""
     backlog.report(db, job, note="comparing")
     ledger.move(db, found, [ImportState.CHECKING], ImportState.CHECKED)
-    for table in (StagedLine, StagedPart, RosterChange, RosterPair, RosterProblem):
+    written = (StagedLine, StagedPart, RosterChange, RosterEdit, RosterPair, RosterProblem)
+    for table in written:
         db.execute(
             delete(table)
             .where(table.import_id == found.id)

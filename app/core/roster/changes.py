@@ -62,7 +62,7 @@ def write(db: Session, import_id: int, found: Differences) -> None:
     """Write a row for everybody who changes, by address, as the keys of the table are."""
     # A rehearsal takes place in a database that has no defaults.
     defaults = {"lost": pl.lit("")}
-    defaults |= dict.fromkeys(("back", "loses_program", "loses_session", "edited"), pl.lit(False))
+    defaults |= dict.fromkeys(("back", "loses_program", "loses_session"), pl.lit(False))
     rows = pl.concat([found.known, found.new])
     order = rows["address"].arg_sort()
     parts = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 from tempfile import TemporaryFile
 from typing import BinaryIO
 
+import polars as pl
 from polars import col
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ from app.core.roster import (
     diff,
     entitlements,
     files,
+    keeping,
     ledger,
     losses,
     pairing,
@@ -109,7 +111,7 @@ def compare(
     if adds:
         changes.drop_what_is_there(db, found.id, differences)
     changes.write(db, found.id, differences)
-    hold(db, found, differences, limits)
+    hold(db, found, differences, limits, people)
 
 
 def _differences(db: Session, reading: Reading, *, adds: bool) -> Differences:
@@ -120,11 +122,20 @@ def _differences(db: Session, reading: Reading, *, adds: bool) -> Differences:
 
 
 def hold(
-    db: Session, found: RosterImport, differences: Differences, limits: HoldLimits | None
+    db: Session,
+    found: RosterImport,
+    differences: Differences,
+    limits: HoldLimits | None,
+    people: pl.DataFrame | None = None,
 ) -> None:
-    """Write the counts, and hold the import where a rule says so."""
+    """Write the counts, and hold the import where a rule says so.
+
+    `people` are those whom its file names; None for an import without a file.
+    """
     staging.tell_planner(db, differences.known.height, StagedLine, RosterChange)
     losses.complete(db, found, differences)
+    keeping.find(db, found, differences, people)
+    found.file_wins = False
     found.people_before = differences.before
     found.added = differences.count(Change.ADDED)
     found.removed = differences.count(Change.REMOVED)

@@ -10,6 +10,8 @@ from app.core import audit, backlog, clock
 from app.core.audit import NOWHERE, Event, Origin
 from app.core.backlog import JobKind
 from app.core.errors import ImportSettled, ListChanged, NumberDiffers, SecondAdmin
+from app.core.people import granting
+from app.core.people.roles import Permission
 from app.core.roster import ledger, telling
 from app.models.records import Job
 from app.models.rosters import ImportState, RosterImport
@@ -96,6 +98,18 @@ def may_go(
     return not two_person
 
 
+def let_file_win(db: Session, found: RosterImport, wins: bool, *, by: int | None) -> None:
+    """Say whether the file wins over what admins set by hand; it counts once it is applied.
+
+    Whoever says so has to be somebody who may change people: `BeyondYours` otherwise. What takes
+    an import back has no file that could win. The caller commits.
+    """
+    if wins:
+        granting.check_within(db, by, {Permission.PEOPLE_WRITE.value})
+    found.file_wins = wins and found.undoes is None
+    db.flush()
+
+
 def start_apply(
     db: Session,
     import_id: int,
@@ -106,12 +120,14 @@ def start_apply(
     by: int | None,
     origin: Origin,
     limits: HoldLimits,
+    file_wins: bool = False,
 ) -> Job | None:
     """Have the worker apply a checked import; None where it is held. The caller commits.
 
-    Raises what `may_go` raises, and `NotFound`.
+    Raises what `may_go` and `let_file_win` raise, and `NotFound`.
     """
     found = ledger.get(db, import_id)
+    let_file_win(db, found, file_wins, by=by)
     if not may_go(
         db,
         found,
@@ -162,4 +178,5 @@ def record(db: Session, event: Event, origin: Origin, by: int | None, found: Ros
         removed=found.removed,
         changed=found.changed,
         readdressed=found.pairs_confirmed,
+        file_wins=found.file_wins,
     )

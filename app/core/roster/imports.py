@@ -19,26 +19,20 @@ from app.core.roster.holding import (
     HoldLimits,
     confirm,
     hold_rules,
+    let_file_win,
     may_go,
     number_to_type,
     start_apply,
 )
 from app.core.roster.ledger import count_in_force, discard, get, history, in_force
-from app.core.roster.listing import (
-    Group,
-    Person,
-    changed_fields,
-    changes_anything,
-    list_changes,
-    list_problems,
-    problem_groups,
-    write_problems,
-)
+from app.core.roster.listing import Person, changed_fields, changes_anything, list_changes
 from app.core.roster.moving import count_moved
 from app.core.roster.pairs import list_pairs, settle_pairs, write_pairs
+from app.core.roster.problems import Group, list_problems, problem_groups, write_problems
 from app.core.roster.starting import start_check, start_undo
 from app.core.roster.tidying import LEFT_LYING, tidy
 from app.core.roster.uploads import nothing_to_do, receive, remembered_mapping
+from app.core.roster.yielding import could_yield, yielded_of
 from app.models.rosters import Change, RosterChange, RosterProblem
 
 if TYPE_CHECKING:
@@ -62,6 +56,7 @@ __all__ = [
     "check_undo",
     "compare",
     "confirm",
+    "could_yield",
     "count_in_force",
     "count_moved",
     "discard",
@@ -70,6 +65,7 @@ __all__ = [
     "hold_rules",
     "in_force",
     "kept_of",
+    "let_file_win",
     "list_changes",
     "list_compared",
     "list_pairs",
@@ -88,6 +84,7 @@ __all__ = [
     "tidy",
     "write_pairs",
     "write_problems",
+    "yielded_of",
 ]
 
 _WITH_TABLES = {

@@ -1,25 +1,21 @@
-"""The people and problem lines behind the numbers of an import, page by page."""
+"""The people behind the numbers of an import, page by page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from app.core import sheets
 from app.core.roster import ledger
-from app.core.roster.columns import COLUMNS
-from app.core.roster.uploads import PROBLEM_COLUMNS
-from app.core.sheets import BATCH
+from app.models.edits import RosterEdit
+from app.models.people import User
 from app.models.rosters import (
     Change,
     RosterChange,
     RosterImport,
     RosterLine,
-    RosterProblem,
     StagedLine,
 )
 
@@ -63,6 +59,8 @@ def list_changes(
     found = ledger.get(db, import_id)
     if kind == UNCHANGED:
         return _unchanged(db, found, search, after, limit)
+    if kind == "edited":
+        return _edited(db, import_id, search, after, limit)
     query = (
         select(
             RosterChange.address, RosterChange.last_name, RosterChange.change,
@@ -90,8 +88,6 @@ def _of_kind(kind: str) -> ColumnElement[bool]:
     if kind == "losing_session":
         removed = RosterChange.change == Change.REMOVED.value
         return and_(others, removed, RosterChange.loses_session)
-    if kind == "edited":
-        return and_(others, RosterChange.edited)
     meant = RosterChange.change == Change(kind).value
     return meant if kind == Change.ADDED.value else and_(others, meant)
 
@@ -128,8 +124,39 @@ def _unchanged(
     return [Person(address, last_name, UNCHANGED) for address, last_name in db.execute(query)]
 
 
+def _edited(
+    db: Session, import_id: int, search: str, after: Place | None, limit: int
+) -> list[Person]:
+    """Whose edits by hand stay, or gave way: who of them does not change goes by their account."""
+    name = func.coalesce(RosterChange.last_name, User.last_name)
+    query = (
+        select(
+            RosterEdit.address, name, func.coalesce(RosterChange.change, UNCHANGED),
+            func.coalesce(RosterChange.gained, ""), func.coalesce(RosterChange.lost, ""),
+        )
+        .join(User, User.id == RosterEdit.user_id)
+        .outerjoin(
+            RosterChange,
+            (RosterChange.import_id == RosterEdit.import_id)
+            & (RosterChange.address == RosterEdit.address),
+        )
+        .where(RosterEdit.import_id == import_id)
+        .order_by(RosterEdit.address)
+        .limit(limit)
+    )  # fmt: skip
+    if after is not None:
+        query = query.where(RosterEdit.address > after[1])
+    if search.strip():
+        query = query.where(_has(search, name, RosterEdit.address))
+    return [Person(*row) for row in db.execute(query)]
+
+
 def changes_anything(db: Session, import_id: int) -> bool:
-    """Whether applying the import would change a line of anybody."""
+    """Whether applying the import would change a line of anybody, or what was set by hand."""
+    upload = ledger.get(db, import_id)
+    undone = ledger.get(db, upload.undoes) if upload.undoes else None
+    if (upload.file_wins and upload.yielding) or (undone and undone.yielded):
+        return True
     found = select(RosterChange.address).where(RosterChange.import_id == import_id).limit(1)
     return db.scalar(found) is not None
 
@@ -164,83 +191,3 @@ def changed_fields(db: Session, import_id: int, addresses: list[str]) -> dict[st
         ]
         for address, known in values.items()
     }
-
-
-def list_problems(
-    db: Session,
-    import_id: int,
-    *,
-    remarks: bool = False,
-    reason: str | None = None,
-    after: tuple[int, int] | None = None,
-    limit: int = 50,
-) -> list[RosterProblem]:
-    """Problem lines, or remarks about good ones, `after` (line, id) of the last one seen."""
-    query = (
-        select(RosterProblem)
-        .where(RosterProblem.import_id == import_id, RosterProblem.is_remark.is_(remarks))
-        .order_by(RosterProblem.line, RosterProblem.id)
-        .limit(limit)
-    )
-    if reason is not None:
-        query = query.where(RosterProblem.reason == reason)
-    if after is not None:
-        query = query.where(tuple_(RosterProblem.line, RosterProblem.id) > after)
-    return list(db.scalars(query))
-
-
-@dataclass(frozen=True)
-class Group:
-    """Problem lines that the same thing mends; `line` is the first of them."""
-
-    column: str
-    reason: str
-    count: int
-    line: int
-
-
-def problem_groups(
-    db: Session, import_id: int, *, remarks: bool = False, limit: int = 50
-) -> list[Group]:
-    """The problem lines of an import by column and reason, the most frequent first."""
-    count = func.count()
-    query = (
-        select(RosterProblem.column, RosterProblem.reason, count, func.min(RosterProblem.line))
-        .where(RosterProblem.import_id == import_id, RosterProblem.is_remark.is_(remarks))
-        .group_by(RosterProblem.column, RosterProblem.reason)
-        .order_by(count.desc(), func.min(RosterProblem.line))
-        .limit(limit)
-    )
-    return [Group(*row) for row in db.execute(query)]
-
-
-def write_problems(db: Session, import_id: int) -> Iterator[str]:
-    """The problem lines as a CSV file in pieces: their own cells, then line and problem.
-
-    To be mended and uploaded again: the two columns are ignored then, and such a file only adds.
-    A line that was too long to keep has empty cells.
-    """
-    found = ledger.get(db, import_id)
-    header = [each["name"] for each in found.columns or []]
-    if not any(header):
-        header = list(COLUMNS)
-    return sheets.write_csv([*header, *PROBLEM_COLUMNS], _problem_rows(db, import_id, len(header)))
-
-
-def _problem_rows(db: Session, import_id: int, width: int) -> Iterator[list[Any]]:
-    # The query begins with the first row that is wanted, so that it may be read while it is sent.
-    query = (
-        select(RosterProblem.line, RosterProblem.reason, RosterProblem.cells)
-        .where(RosterProblem.import_id == import_id, RosterProblem.is_remark.is_(False))
-        .order_by(RosterProblem.line, RosterProblem.id)
-        .execution_options(yield_per=BATCH)
-    )
-    for line, reason, cells in db.execute(query):
-        yield [*_fitted(cells or [], width), line, reason]
-
-
-def _fitted(cells: list[str], width: int) -> list[str]:
-    """As many cells as the header has names; what is too much stays in the last one."""
-    if len(cells) > width:
-        return [*cells[: width - 1], ",".join(cells[width - 1 :])]
-    return [*cells, *[""] * (width - len(cells))]

@@ -21,7 +21,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.core import clock
-from app.core.roster import edits
 from app.core.roster.diff import Differences
 from app.models.access import SignInSession
 from app.models.people import Entitlement, RoleGrant, Source, User, UserLoRootId
@@ -40,13 +39,12 @@ _QUIET = {"synchronize_session": False}
 
 def complete(db: Session, found: RosterImport, differences: Differences) -> None:
     """Fill in what is known only beside the list in force: names, ids, who is back, who loses."""
-    found.back = found.losing_program = found.losing_session = found.edited = 0
+    found.back = found.losing_program = found.losing_session = 0
     if differences.known.height:
         _name_the_gone(db, found.id)
         _write_ids(db, found.id)
         found.losing_program = _find_who_loses_a_program(db, found.id)
         found.losing_session = _find_who_is_signed_out(db, found.id)
-        found.edited = edits.find(db, found.id)
     if differences.new.height:
         found.back = _find_back(db, found.id)
 

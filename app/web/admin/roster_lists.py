@@ -36,6 +36,7 @@ def roster_people(import_id: int) -> ResponseReturnValue:
     place = _place()
     rows = imports.list_changes(db, import_id, kind, search=q, after=place, limit=PAGE + 1)
     people = rows[:PAGE]
+    addresses = [each.address for each in people]
     here: dict[str, Any] = {"import_id": import_id, "kind": kind, "q": q or None}
     return render_template(
         "admin/roster_people.html",
@@ -46,7 +47,7 @@ def roster_people(import_id: int) -> ResponseReturnValue:
         people=people,
         fields=_fields(found, people) if kind == "changed" else {},
         columns=COLUMN_WORDS,
-        kept=imports.kept_of(db, [each.address for each in people]) if kind == "edited" else {},
+        **(_by_hand(found, addresses) if kind == "edited" else {}),
         first_url=url_for("admin.roster_people", **here) if place else None,
         next_url=_after("admin.roster_people", people[-1], here) if len(rows) > PAGE else None,
     )
@@ -139,6 +140,16 @@ def _place() -> tuple[str, str] | None:
 
 def _after(endpoint: str, last: Person, here: dict[str, Any]) -> str:
     return url_for(endpoint, **here, name=last.last_name, after=last.address)
+
+
+def _by_hand(found: RosterImport, addresses: list[str]) -> dict[str, Any]:
+    """What admins set by hand for these people: what stays, what could give way, what did."""
+    is_open = found.state in WAITING
+    return {
+        "kept": imports.kept_of(db, addresses),
+        "could": imports.could_yield(db, found.id, addresses) if is_open else {},
+        "yielded": imports.yielded_of(db, found.id, addresses),
+    }
 
 
 def _fields(found: RosterImport, people: list[Person]) -> dict[str, list[Fields]]:

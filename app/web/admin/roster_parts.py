@@ -41,7 +41,7 @@ LISTS = {
     "inactive": (N_("People with inactive lines alone"), N_("Inactive alone")),
     "losing_program": (N_("People who lose a program"), N_("Lose a program")),
     "losing_session": (N_("People who are signed out"), N_("Signed out")),
-    "edited": (N_("What admins set by hand stays"), N_("Edits kept")),
+    "edited": (N_("What admins set by hand"), N_("Set by hand")),
 }
 """The lists behind the numbers of an import, in order: the heading of each, and its short name."""
 

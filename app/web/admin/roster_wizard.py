@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import current_app, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -21,15 +22,16 @@ from app.edge.words import say
 from app.models.records import Job
 from app.models.rosters import ImportState, RosterImport
 from app.web.admin import bp
-from app.web.admin.roster_hold import held, limits
+from app.web.admin.roster_hold import Held, held, limits
 from app.web.admin.roster_parts import AT_WORK, ENCODINGS, WAITING, may_write, names_of
 from app.web.admin.roster_progress import is_at_work, job_of, show_progress
 
 
 class ApplyForm(FlaskForm):
-    """That the problem lines are left out, and the number that a held import asks for."""
+    """What is left out, whether the file wins, and the number that a held import asks for."""
 
     leave_out = BooleanField(_l("Leave out the problem lines"))
+    file_wins = BooleanField(_l("The file wins over what admins set by hand"))
     typed = StringField(_l("How many people"))
 
 
@@ -43,7 +45,8 @@ def roster_preview(import_id: int) -> ResponseReturnValue:
     job = job_of(found)
     if is_at_work(found, job):
         return show_progress(found, job)
-    return _preview(found, ApplyForm(formdata=None))
+    # A command may have ticked for an import that was then held.
+    return _preview(found, ApplyForm(formdata=None, file_wins=found.file_wins))
 
 
 @bp.post("/roster/<int:import_id>/apply")
@@ -51,8 +54,7 @@ def roster_preview(import_id: int) -> ResponseReturnValue:
 @freshly_proven
 def roster_apply(import_id: int) -> ResponseReturnValue:
     """Have a checked import made the list in force, by the worker; a held one asks for a number."""
-    form = ApplyForm()
-    found = imports.get(db, import_id)
+    form, found = ApplyForm(), imports.get(db, import_id)
     if found.problems and not form.leave_out.data:
         form.leave_out.errors = [say(ProblemsLeft())]
         return _preview(found, form), 422
@@ -61,6 +63,7 @@ def roster_apply(import_id: int) -> ResponseReturnValue:
             db,
             import_id,
             typed=_number(form.typed.data),
+            file_wins=form.file_wins.data,
             force=False,
             two_person=ours().settings.ROSTER_TWO_PERSON,
             by=identity.user().id,
@@ -161,8 +164,7 @@ def _preview(found: RosterImport, form: ApplyForm) -> str:
     is_open, in_force, job = found.state in WAITING, imports.in_force(db), job_of(found)
     stale = is_open and found.compared_with != in_force
     stopped = held(found) if is_open else None
-    if stopped is not None:
-        form.typed.label.text = stopped.label
+    _label(form, found, stopped)
     job_ended = found.state in AT_WORK
     return render_template(
         "admin/roster_preview.html",
@@ -184,7 +186,20 @@ def _preview(found: RosterImport, form: ApplyForm) -> str:
         invite_url=_invite_url(found),
         failure=_failure(found, job),
         may_write=may_write(),
+        may_win=Permission.PEOPLE_WRITE.value in identity.permissions(),
+        undone=imports.get(db, found.undoes) if found.undoes else None,
     )
+
+
+def _label(form: ApplyForm, found: RosterImport, stopped: Held | None) -> None:
+    """Say in the labels of the form what a number is to be of, and for how many the file wins."""
+    if stopped is not None:
+        form.typed.label.text = stopped.label
+    form.file_wins.label.text = ngettext(
+        "The file wins over what admins set by hand, for %(count)s person",
+        "The file wins over what admins set by hand, for %(count)s people",
+        found.yielding, count=format_decimal(found.yielding),
+    )  # fmt: skip
 
 
 def _has_failed(found: RosterImport) -> bool:

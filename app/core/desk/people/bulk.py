@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 from app.core import audit, backlog
 from app.core.audit import Event, Origin
 from app.core.backlog import JobKind
-from app.core.desk.people import guarding, removing, standing
+from app.core.desk.people import removing, standing
 from app.core.errors import N_, Refusal
-from app.core.people import directory, sessions
+from app.core.people import bounds, directory, sessions
 from app.core.people.wanted import Span, Wanted
 from app.models.access import SignInSession
 from app.models.people import Status, User
@@ -83,7 +83,7 @@ def count(db: Session, choice: Choice, *, by: int | None) -> tuple[int, int]:
     """How many would be changed, and how many of those chosen are left out."""
     met = choice.met()
     chosen = directory.count(db, choice.filter, *met)
-    able = directory.count(db, choice.filter, *met, guarding.in_bulk(db, by))
+    able = directory.count(db, choice.filter, *met, bounds.in_bulk(db, by))
     return able, chosen - able
 
 
@@ -125,7 +125,7 @@ def carry_out(db: Session, job: Job) -> dict[str, Any]:
     backlog.report(db, job, total=facts["people"], note="people")
     while job.facts["at"] < upto:
         span = _next(db, choice, job.facts["at"], upto)
-        able = [*met, guarding.in_bulk(db, by)]
+        able = [*met, bounds.in_bulk(db, by)]
         ids = directory.ids_between(db, choice.filter, span, *able)
         changed = _act(db, job, ids) if ids else 0
         # In one transaction with what it tells of: what is marked is done, and done once.

@@ -18,9 +18,8 @@ from sqlalchemy.orm import Session
 
 from app.core import audit, clock
 from app.core.audit import Event, Origin
-from app.core.entry.letters import ACCOUNT_TERM
 from app.core.errors import N_, Refusal
-from app.core.people import directory
+from app.core.people import directory, users
 from app.core.roster import entitlements
 from app.core.roster.columns import TWO_NAMES, Line, Remark
 from app.core.roster.files import open_file
@@ -164,7 +163,8 @@ def _insert(db: Session, people: dict[str, Person], now: datetime) -> dict[str, 
     rows = [
         {
             "last_name": each.last_name, "email": each.email, "address": address,
-            "status": Status.ACTIVE.value, "date_added": now, "expiry_date": now + ACCOUNT_TERM,
+            "status": Status.ACTIVE.value, "date_added": now,
+            "expiry_date": now + users.ACCOUNT_TERM,
         }
         for address, each in people.items()
     ]  # fmt: skip

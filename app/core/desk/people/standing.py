@@ -11,7 +11,6 @@ from app.core import audit, clock
 from app.core.audit import Event, Origin
 from app.core.desk.people import guarding
 from app.core.entry import letters
-from app.core.entry.letters import ACCOUNT_TERM
 from app.core.entry.terms import Terms
 from app.core.errors import N_, NotFound, Refusal
 from app.core.outbox import Kind
@@ -101,7 +100,7 @@ def extend(
 def good_until(day: date | None) -> datetime:
     """The moment to store for an account that is good through `day`; None is the usual term."""
     if day is None:
-        return clock.now() + ACCOUNT_TERM
+        return clock.now() + users.ACCOUNT_TERM
     if day < clock.today():
         raise PastDate
     return datetime.combine(day, time(), tzinfo=UTC)
