@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shutil
@@ -37,6 +38,7 @@ from app.models.people import Entitlement, Source, Status, User, UserLoRootId
 from app.models.programs import Program, ProgramLoRootId
 from app.models.records import OutgoingMessage
 from app.models.rosters import ListInForce, RosterImport, RosterLine
+from tests.copies import Copies
 from tests.servers import start_postgres
 
 PASSWORD = "three green kettles"
@@ -46,6 +48,10 @@ KEY = pytest.StashKey[dict[str, Any]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL and migrate one database of each kind, once for the whole run."""
+    # The program and its libraries stay to the end: looking through them again and again for what
+    # could be let go takes more time than it gives back memory.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
     if hasattr(config, "workerinput"):
         config.stash[KEY] = config.workerinput["ground"]
         return
@@ -79,8 +85,11 @@ class Together(LoadScopeScheduling):
         path, _, name = nodeid.partition("::")
         if path.startswith("tests/browser/"):
             return "browser"  # One Chromium, and one program that most journeys share.
-        if path == "tests/legacy/test_upgrade.py":
+        if path in {"tests/legacy/test_upgrade.py", "tests/legacy/test_old_chats.py"}:
             return f"{path}::{name.partition('[')[2]}"  # One upgrade of each database.
+        if path.startswith("tests/cli/adopt/"):
+            # Adoptions that several tests look at: one of each on each engine.
+            return "adopt on PostgreSQL" if "postgresql" in name else "adopt on SQLite"
         return nodeid
 
 
@@ -149,6 +158,12 @@ def own_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("process")
 
 
+@pytest.fixture(scope="session")
+def copies(ground: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    """Databases that this test process made once for several tests."""
+    return Copies(ground["postgres"], tmp_path_factory.mktemp("copies"))
+
+
 @pytest.fixture(params=ENGINES)
 def database_url(
     request: pytest.FixtureRequest, ground: dict[str, Any], own_folder: Path
@@ -191,31 +206,36 @@ def settings(environment: dict[str, str]) -> Settings:
     return config.load(environment)
 
 
+Surroundings = frozenset[tuple[str, str]]
+"""An environment, to be compared with another one."""
+
+
 @pytest.fixture(scope="session")
-def plain_apps() -> dict[str, Flask]:
-    """The applications of the plain environment, by the URL of their database."""
+def shared_apps() -> dict[Surroundings, Flask]:
+    """Applications that are used again, by their environments, which differ in the database."""
     return {}
 
 
 @pytest.fixture
 def app(
-    settings: Settings,
-    environment: dict[str, str],
-    own_folder: Path,
-    plain_apps: dict[str, Flask],
+    settings: Settings, environment: dict[str, str], shared_apps: dict[Surroundings, Flask]
 ) -> Iterator[Flask]:
     """The application on this test's database.
 
-    Routes and templates take longer to compile than most tests take, so that the tests of the
-    plain environment share one application for each kind of database.
+    Routes and templates take longer to compile than most tests take, so that tests of the same
+    environment share one application for each kind of database.
     """
-    url = environment["DATABASE_URL"]
-    if environment == plain_environment(url, own_folder / "data"):
-        made = plain_apps[url] = plain_apps.get(url) or create_app(settings)
-    else:
-        # What the extensions of all applications share is set anew by each of them.
-        plain_apps.clear()
+    here = frozenset(environment.items())
+    made = shared_apps.get(here)
+    if made is None:
+        apart = here - {("DATABASE_URL", environment["DATABASE_URL"])}
+        if not all(apart < each and len(each) == len(here) for each in shared_apps):
+            # What the extensions of all applications share is set anew by each of them.
+            shared_apps.clear()
         made = create_app(settings)
+        # Who is limited, or waits at a door, is remembered by the application itself.
+        if (environment["RATELIMIT_ENABLED"], environment["ANSWER_TIME"]) == ("false", "0"):
+            shared_apps[here] = made
     yield made
     made.extensions["rollcall"].sessions.kw["bind"].dispose()
 

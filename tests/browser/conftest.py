@@ -14,12 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.servers import ROOT, Program, Smtp, chromium, start_smtp
 
 NO_BROWSER = "NO BROWSER: the journeys in tests/browser did not run. Set CHROMIUM, or install it."
 PASSWORD = "three green kettles"
+OWNER = "grace@agency.example"
+PASSWORD_OF_OWNER = "seven violet lanterns"
 MAIL_WITHIN = 15
 """Seconds that a mail has to arrive."""
 
@@ -138,9 +147,7 @@ class Visit:
     def set_up_admin(self, link: str) -> None:
         """Follow the link of the first start and make the owner's account."""
         self.goto(link)
-        self.fill(
-            email="grace@agency.example", last_name="Hopper", password="seven violet lanterns"
-        )
+        self.fill(email=OWNER, last_name="Hopper", password=PASSWORD_OF_OWNER)
         self.page.get_by_label("Send me a test mail").check()
         self.press("Create the account")
 
@@ -231,6 +238,17 @@ def program(post: Post, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pr
     folder: Path = tmp_path_factory.mktemp("shared")
     with Program(folder / "data", **SETTINGS, **post.settings) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def owner(program: Program, browser: Browser) -> list[Any]:
+    """The cookies of the owner of the shared program; whoever asks first has the account made."""
+    visit = Visit(browser.new_context(), program.url)
+    visit.set_up_admin(program.admin_link)
+    expect(visit.page.get_by_role("heading", level=1)).to_have_text("Overview")
+    cookies: list[Any] = visit.context.cookies()
+    visit.context.close()
+    return cookies
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PASSWORD, Post, Visit
@@ -18,16 +17,10 @@ IPHONE = (
 )
 
 
-@pytest.fixture(scope="module")
-def own(start: Callable[..., Program]) -> Program:
-    """A program of these tests' own: they change the password of a person of the sample."""
-    return start("account")
-
-
 def test_a_learner_ends_another_browser_and_changes_the_password(
-    own: Program, post: Post, visits: Callable[..., Visit]
+    program: Program, post: Post, visits: Callable[..., Visit]
 ) -> None:
-    desk, phone = visits(own), visits(own, user_agent=IPHONE)
+    desk, phone = visits(program), visits(program, user_agent=IPHONE)
     desk.register("Ahmadi", ENZO, post)
     phone.goto("/login")
     phone.sign_in(ENZO)
@@ -86,8 +79,8 @@ def the_password_is_changed_with_advice_while_typing(desk: Visit) -> None:
     expect(page.get_by_text("Last changed just now.")).to_be_visible()
 
 
-def test_without_script_there_is_no_meter(own: Program, visits: Callable[..., Visit]) -> None:
-    visitor = visits(own, java_script_enabled=False)
+def test_without_script_there_is_no_meter(program: Program, visits: Callable[..., Visit]) -> None:
+    visitor = visits(program, java_script_enabled=False)
     visitor.goto("/register/password")
     expect(visitor.page.get_by_label("New password")).to_be_visible()
     expect(visitor.page.locator("meter")).to_be_hidden()

@@ -101,14 +101,12 @@ def look() -> Iterator[Look]:
 
 
 @pytest.fixture(scope="module")
-def cookies(program: Program, post: Post, browser: Browser) -> dict[str, list]:
+def cookies(program: Program, owner: list, post: Post, browser: Browser) -> dict[str, list]:
     """The cookies of an admin, of a learner, and of a learner to whom nothing is open."""
-    kept = {}
-    for who in ("admin", "learner", "idle"):
+    kept = {"admin": owner}
+    for who in ("learner", "idle"):
         visit = Visit(browser.new_context(), program.url)
-        if who == "admin":
-            visit.set_up_admin(program.admin_link)
-        elif who == "learner":
+        if who == "learner":
             visit.register("Lovelace", ADA, post)
         else:
             visit.register("Nunez", MATILDA, post)

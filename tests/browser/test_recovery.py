@@ -7,11 +7,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PASSWORD, Post, Visit
+from tests.browser.conftest import OWNER, PASSWORD, PASSWORD_OF_OWNER, Post, Visit
 from tests.servers import Program
 
-ADMIN = "grace@agency.example"
-ADMIN_PASSWORD = "seven violet lanterns"
 VERA = "vera.tsering@learn.agency.example"
 IFEOMA = "ifeoma.xiong@learn.agency.example"
 MARY = "mary.seacole@learn.agency.example"
@@ -19,21 +17,12 @@ EDITH = "edith.cavell@learn.agency.example"
 NEW_PASSWORD = "amber tram at noon"
 
 
-@pytest.fixture(scope="module")
-def own(start: Callable[..., Program]) -> Program:
-    """A program of these journeys' own: they need its admin."""
-    return start("recovery")
-
-
 @pytest.fixture
-def admin(own: Program, visits: Callable[..., Visit]) -> Visit:
-    """The owner's browser, signed in; whichever journey comes first makes the account."""
-    visit = visits(own)
-    if visit.goto(own.admin_link) == 200:
-        visit.set_up_admin(own.admin_link)
-    else:
-        visit.goto("/login")
-        visit.sign_in(ADMIN, ADMIN_PASSWORD)
+def admin(program: Program, owner: list, visits: Callable[..., Visit]) -> Visit:
+    """The owner's browser, signed in."""
+    visit = visits(program)
+    visit.goto("/login")
+    visit.sign_in(OWNER, PASSWORD_OF_OWNER)
     expect(visit.page.get_by_role("heading", level=1)).to_have_text("Overview")
     return visit
 
@@ -53,12 +42,12 @@ def is_in(visit: Visit) -> None:
 
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 def test_forgot_then_reset_signs_in_here_and_out_everywhere_else(
-    own: Program, post: Post, visits: Callable[..., Visit], script: bool
+    program: Program, post: Post, visits: Callable[..., Visit], script: bool
 ) -> None:
     name, email = ("Tsering", VERA) if script else ("Xiong", IFEOMA)
-    elsewhere = visits(own)
+    elsewhere = visits(program)
     elsewhere.register(name, email, post)
-    here = visits(own, java_script_enabled=script)
+    here = visits(program, java_script_enabled=script)
     here.goto("/login")
     here.page.get_by_role("link", name="Forgot your password?").click()
     here.fill(email=email)
@@ -91,10 +80,10 @@ def test_forgot_then_reset_signs_in_here_and_out_everywhere_else(
 
 
 def test_an_admin_adds_a_person_whose_welcome_leads_to_signing_in(
-    admin: Visit, own: Program, post: Post, visits: Callable[..., Visit]
+    admin: Visit, program: Program, post: Post, visits: Callable[..., Visit]
 ) -> None:
     add(admin, "Seacole", MARY)
-    mary = visits(own)
+    mary = visits(program)
     mary.goto(post.button(MARY, "Welcome"))
     expect(mary.page.get_by_label("Email")).to_have_value(MARY)
     mary.fill(password="short")
@@ -110,10 +99,10 @@ def test_an_admin_adds_a_person_whose_welcome_leads_to_signing_in(
 
 
 def test_first_time_then_set_up_by_the_code_of_the_newest_mail(
-    admin: Visit, own: Program, post: Post, visits: Callable[..., Visit]
+    admin: Visit, program: Program, post: Post, visits: Callable[..., Visit]
 ) -> None:
     add(admin, "Cavell", EDITH)
-    edith = visits(own)
+    edith = visits(program)
     edith.goto("/login")
     edith.page.get_by_role("link", name="Set your first one").click()
     edith.fill(last_name="CAVELL", email=EDITH.upper())
@@ -130,11 +119,11 @@ def test_first_time_then_set_up_by_the_code_of_the_newest_mail(
 
 
 def test_this_was_not_me_shuts_a_stranger_out_without_signing_in(
-    admin: Visit, own: Program, post: Post, visits: Callable[..., Visit]
+    admin: Visit, program: Program, post: Post, visits: Callable[..., Visit]
 ) -> None:
     somebody = "ida.wells@learn.agency.example"
     add(admin, "Wells", somebody)
-    ida, stranger, phone = visits(own), visits(own), visits(own)
+    ida, stranger, phone = visits(program), visits(program), visits(program)
     ida.goto(post.button(somebody, "Welcome"))
     ida.fill(password=NEW_PASSWORD)
     ida.press("Save and sign in")

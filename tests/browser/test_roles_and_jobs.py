@@ -10,11 +10,11 @@ from contextlib import closing
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Post, Visit
+from tests.browser.conftest import OWNER, PASSWORD_OF_OWNER, Post, Visit
 from tests.browser.test_looks import Look
 from tests.servers import Program
 
-ADA = "ada.lovelace@learn.agency.example"
+CALLUM = "callum.davis@south.agency.example"
 
 
 @pytest.fixture
@@ -25,24 +25,20 @@ def look() -> Iterator[Look]:
     assert eyes.findings == []
 
 
-@pytest.fixture(scope="module")
-def own(start: Callable[..., Program]) -> Program:
-    """A program of this file's own: its first owner is made here."""
-    return start("roles")
-
-
 @pytest.fixture
-def admin(own: Program, visits: Callable[..., Visit], post: Post) -> Visit:
-    """Its owner, signed in, beside a learner who has an account."""
-    learner = visits(own)
-    learner.register("Lovelace", ADA, post)
-    visit = visits(own)
-    visit.set_up_admin(own.admin_link)
+def admin(program: Program, owner: list, visits: Callable[..., Visit], post: Post) -> Visit:
+    """The owner, signed in, beside a learner who has an account."""
+    learner = visits(program)
+    learner.register("Davis", CALLUM, post)
+    visit = visits(program)
+    visit.goto("/login")
+    visit.sign_in(OWNER, PASSWORD_OF_OWNER)
+    expect(visit.page.get_by_role("heading", level=1)).to_have_text("Overview")
     return visit
 
 
 def test_a_role_is_made_given_changed_and_deleted_and_a_bar_moves(
-    own: Program, admin: Visit, post: Post, look: Look
+    program: Program, admin: Visit, post: Post, look: Look
 ) -> None:
     page = admin.page
     admin.goto("/admin/roles")
@@ -55,11 +51,11 @@ def test_a_role_is_made_given_changed_and_deleted_and_a_bar_moves(
     page.get_by_label("Help people").check()
     look.at(page, "admin role form")
     admin.press("Make the role")
-    admin.fill(email=ADA)
+    admin.fill(email=CALLUM)
     admin.press("Give the role")
     expect(page.get_by_text("a mail is on its way")).to_be_visible()
     look.at(page, "admin role")
-    assert "you can" in post.text(ADA, "You are now “Team lead”")
+    assert "you can" in post.text(CALLUM, "You are now “Team lead”")
     page.get_by_role("link", name="Change").click()
     page.get_by_label("Help people").uncheck()
     admin.press("Show what changes")
@@ -78,7 +74,7 @@ def test_a_role_is_made_given_changed_and_deleted_and_a_bar_moves(
     page.get_by_role("link", name="grace@agency.example").first.click()
     look.at(page, "admin message")
 
-    with closing(sqlite3.connect(own.folder / "rollcall.db", isolation_level=None)) as database:
+    with closing(sqlite3.connect(program.folder / "rollcall.db", isolation_level=None)) as database:
         database.execute(
             "INSERT INTO jobs (kind, state, facts, done, total, attempts, stop_asked, worker,"
             " claimed_until, created_at, started_at)"
@@ -88,7 +84,7 @@ def test_a_role_is_made_given_changed_and_deleted_and_a_bar_moves(
         )
         admin.goto("/admin/jobs")
         look.at(page, "admin jobs")
-        bar = page.get_by_role("progressbar")
+        bar = page.get_by_role("progressbar", name="How far: Count")
         expect(bar).to_have_attribute("value", "10")
         database.execute("UPDATE jobs SET done = 60")
         expect(bar).to_have_attribute("value", "60")

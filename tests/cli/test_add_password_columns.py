@@ -10,11 +10,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
 from app.config import ROOT
+from scripts import password_columns
 from tests.legacy.conftest import make_database, postgres_url, run, shape, upgrade
 from tests.legacy.variants import build, contents
 from tests.servers import free_port
@@ -32,8 +34,28 @@ def url(request, make_database) -> str:
     return make_database(request.param)
 
 
-def call(*words, folder, url=None, script=SCRIPT):
-    """Call the script from `folder` with DATABASE_URL alone in the environment."""
+def call(*words, folder, url=None):
+    """Do what the script does, as if it were called from `folder`, but in this process."""
+    said, complained = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as here,
+        redirect_stdout(said),
+        redirect_stderr(complained),
+    ):
+        here.chdir(folder)
+        if url:
+            here.setenv("DATABASE_URL", url)
+        else:
+            here.delenv("DATABASE_URL", raising=False)
+        try:
+            status = password_columns.main([*words])
+        except SystemExit as ended:
+            status = ended.code
+    return subprocess.CompletedProcess(words, status, said.getvalue(), complained.getvalue())
+
+
+def start(*words, folder, url=None, script=SCRIPT):
+    """Start the script from `folder` with DATABASE_URL alone in the environment."""
     environment = {"PATH": os.environ["PATH"]} | ({"DATABASE_URL": url} if url else {})
     return subprocess.run(
         [sys.executable, script, *words],
@@ -57,12 +79,12 @@ def columns(url):
 def test_case_2_the_script_run_twice_leaves_the_same_schema(url, tmp_path):
     build("V1", url)
     before = contents(url)
-    first = call(url=legacy_address(url), folder=tmp_path)
+    first = start(url=legacy_address(url), folder=tmp_path)
     assert (first.returncode, first.stderr) == (0, "")
     assert "ADD COLUMN password_hash VARCHAR(255)" in first.stdout
     assert "flask rollcall adopt" in first.stdout
     made = shape(url)
-    second = call(url=legacy_address(url), folder=tmp_path)
+    second = start(url=legacy_address(url), folder=tmp_path)
     assert (second.returncode, second.stderr) == (0, "")
     assert "nothing to do" in second.stdout
     assert shape(url) == made
@@ -93,7 +115,7 @@ def test_only_what_is_missing_is_added(url, tmp_path):
 def test_a_dry_run_prints_the_plan_and_changes_nothing(url, tmp_path):
     build("V1", url)
     before = shape(url), contents(url)
-    done = call("--dry-run", "--backup", "copy", url=url, folder=tmp_path)
+    done = start("--dry-run", "--backup", "copy", url=url, folder=tmp_path)
     assert done.returncode == 0
     assert "ADD COLUMN password_hash" in done.stdout
     assert "nothing was changed" in done.stdout
@@ -189,7 +211,7 @@ def test_a_file_that_is_not_there_is_not_made(tmp_path):
 def test_the_legacy_env_file_is_enough(tmp_path):
     build("V1", f"sqlite:///{tmp_path}/legacy.db")
     (tmp_path / ".env").write_text("DATABASE_URL=sqlite:///legacy.db\nAUTH_USERNAME=admin\n")
-    assert call(folder=tmp_path).returncode == 0
+    assert start(folder=tmp_path).returncode == 0
     assert "password_hash" in columns(f"sqlite:///{tmp_path}/legacy.db")
 
 
@@ -203,7 +225,7 @@ def test_the_env_file_of_the_project_is_found_from_any_folder(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     script = Path("..", "project", "scripts", "add_password_columns.py")
-    assert call(folder=elsewhere, script=script).returncode == 0
+    assert start(folder=elsewhere, script=script).returncode == 0
     assert "password_hash" in columns(f"sqlite:///{project}/legacy.db")
 
 

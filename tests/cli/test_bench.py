@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -25,6 +28,24 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture
+def told(monkeypatch, capsys) -> Callable[..., dict[str, Any]]:
+    """Runs a benchmark in this process, for its figures; what it starts are processes all the same.
+
+    That `scripts/bench` starts one, the tests of `signin` show.
+    """
+
+    def run(name: str, *arguments: str) -> dict[str, Any]:
+        monkeypatch.setattr(sys, "argv", [name, *arguments, "--json"])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module(f"scripts.benchmarks.{name}", run_name="__main__", alter_sys=True)
+        assert ended.value.code == 0
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found
+
+    return run
+
+
 def figure(value: float, **kwargs) -> Figure:
     """A figure that may be 1.05 at most."""
     return Figure("a sign-in", value, "beside a floor", most=1.05, **kwargs)
@@ -36,12 +57,22 @@ def test_it_lists_the_benchmarks():
     assert "scripts/bench signin" in listed.stdout
 
 
-@pytest.mark.parametrize("arguments", [("flying",), ("signin", "--pairs", "1"), ("signin", "-x")])
+@pytest.mark.parametrize("arguments", [("flying",), ("signin", "-x")])
 def test_wrong_usage_is_said_so(arguments):
     refused = bench(*arguments)
     assert refused.returncode == 2
     assert refused.stdout == ""
     assert refused.stderr
+
+
+def test_one_pair_is_too_few(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["signin", "--pairs", "1"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("scripts.benchmarks.signin", run_name="__main__", alter_sys=True)
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "two are the least" in said.err
 
 
 def test_a_quick_run_measures_every_figure_and_judges_none():
@@ -61,12 +92,8 @@ def test_a_quick_run_measures_every_figure_and_judges_none():
     [("console", "--rows", "300"), ("roster", "--lines", "600", "--only", "sqlite")],
     ids=["console", "roster"],
 )
-def test_a_run_on_few_rows_measures_every_figure(arguments):
-    run = bench(*arguments, "--json")
-    assert run.returncode == 0, run.stderr
-    figures = [
-        each for chapter in json.loads(run.stdout)["chapters"] for each in chapter["figures"]
-    ]
+def test_a_run_on_few_rows_measures_every_figure(arguments, told):
+    figures = [each for chapter in told(*arguments)["chapters"] for each in chapter["figures"]]
     assert figures
     assert all(each["value"] is not None for each in figures), "something was never answered"
     assert {each["verdict"] for each in figures} <= {"too few", "held", ""}

@@ -31,6 +31,8 @@ NAMES = [
     "settings", "secret", "hosts and proxies", "database", "schema", "people", "worker",
     "password hashes", "links", "mail", "disk", "operator",
 ]  # fmt: skip
+whichever_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what has nothing to do with the kind of database."""
 
 
 def look(app: Flask, *options: str) -> Any:
@@ -96,29 +98,29 @@ def test_an_older_database_and_a_broken_one_are_found(app, db):
         db.commit()
 
 
-def test_a_secret_that_others_can_read_is_found(environment):
-    del environment["FLASK_SECRET_KEY"]
-    made = create_app(config.load(environment))
-    Path(environment["DATA_DIR"], "secret.key").chmod(0o640)
+def test_a_secret_that_others_can_read_is_found(apart):
+    del apart["FLASK_SECRET_KEY"]
+    made = create_app(config.load(apart))
+    Path(apart["DATA_DIR"], "secret.key").chmod(0o640)
     assert wrong(made)["secret"].startswith("Run: chmod 600 ")
     made.extensions["rollcall"].sessions.kw["bind"].dispose()
 
 
-def test_a_mail_server_that_does_not_answer_is_found(environment):
+def test_a_mail_server_that_does_not_answer_is_found(apart):
     port = free_port()
     settings = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(port), "MAIL_TIMEOUT": "1"}
-    made = create_app(config.load(environment | settings))
+    made = create_app(config.load(apart | settings))
     found = checks(made, 1)["mail"]
     assert found["words"] == f"127.0.0.1:{port}: ConnectionRefusedError"
     made.extensions["rollcall"].sessions.kw["bind"].dispose()
 
 
-def test_a_live_installation_that_names_no_operator_is_warned(environment):
+def test_a_live_installation_that_names_no_operator_is_warned(apart):
     live = {"ROLLCALL_ENV": "production", "PUBLIC_URL": "https://learn.agency.example"}
     live |= {"BCRYPT_LOG_ROUNDS": "12", "TRUSTED_PROXIES": "1", "MAIL_SERVER": "127.0.0.1"}
     live |= {"FLASK_SECRET_KEY": "kD7vQ2xW9pLr4TzB8nMs6YcH3fJg5AeU"}
     for name, remedy in (("", "Set OPERATOR_NAME, "), ("Harbour School Trust", "")):
-        settings = config.load(environment | live | {"OPERATOR_NAME": name})
+        settings = config.load(apart | live | {"OPERATOR_NAME": name})
         made = create_app(settings)
         told = {check["name"]: check for check in json.loads(look(made, "--json").stdout)["checks"]}
         assert told["operator"]["fine"] is True
@@ -129,23 +131,26 @@ def test_a_live_installation_that_names_no_operator_is_warned(environment):
         made.extensions["rollcall"].sessions.kw["bind"].dispose()
 
 
-def test_https_without_a_proxy_is_found(environment):
-    made = create_app(config.load(environment | {"PUBLIC_URL": "https://learn.agency.example"}))
+def test_https_without_a_proxy_is_found(apart):
+    made = create_app(config.load(apart | {"PUBLIC_URL": "https://learn.agency.example"}))
     assert "TRUSTED_PROXIES" in wrong(made)["hosts and proxies"]
     made.extensions["rollcall"].sessions.kw["bind"].dispose()
 
 
 @pytest.fixture
-def environment(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """The folder of the installation is this test's own: what stands in it is looked at."""
+def apart(
+    environment: dict[str, str], tmp_path: Path, shared_apps: dict[Any, Flask]
+) -> dict[str, str]:
+    """An environment whose folder is this test's own: what stands in it is looked at."""
+    shared_apps.clear()  # The application that is made of it sets anew what all of them share.
     return environment | {"DATA_DIR": str(tmp_path / "data")}
 
 
 @pytest.fixture
-def installation(environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
+def installation(apart: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """The environment of an installation that has been started, on this test's database."""
-    create_app(config.load(environment)).extensions["rollcall"].sessions.kw["bind"].dispose()
-    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | environment
+    create_app(config.load(apart)).extensions["rollcall"].sessions.kw["bind"].dispose()
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path)} | apart
 
 
 def run_script(
@@ -194,6 +199,7 @@ def test_the_script_checks_the_same_from_any_folder_and_leaves_no_trace(
     assert rows(db) == before
 
 
+@whichever_database
 def test_the_script_names_every_bad_setting_at_once(installation, database_url):
     done = run_script(installation | {"ROLLCALL_ENV": "production", "PORT": "none"})
     assert done.returncode == 1
@@ -202,6 +208,7 @@ def test_the_script_names_every_bad_setting_at_once(installation, database_url):
     assert "Traceback" not in done.stderr
 
 
+@whichever_database
 def test_the_script_makes_nothing_where_nothing_was_started(installation, tmp_path):
     shutil.rmtree(installation["DATA_DIR"])
     del installation["FLASK_SECRET_KEY"]
@@ -216,5 +223,6 @@ def test_the_script_makes_nothing_where_nothing_was_started(installation, tmp_pa
     assert list(Path(installation["DATA_DIR"]).iterdir()) == []
 
 
+@whichever_database
 def test_the_script_is_used_without_other_words(installation):
     assert run_script(installation, "--verbose").returncode == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from sqlalchemy import select
 
@@ -13,12 +15,19 @@ from tests.legacy.conftest import upgrade
 from tests.legacy.variants import PASSWORDS, build
 
 
-@pytest.fixture
-def database_url(empty_url) -> str:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, ground, own_folder, copies) -> str:
     """A database of the last legacy stage, upgraded and not yet adopted."""
-    build("V11", empty_url)
-    upgrade(empty_url)
-    return empty_url
+    url = f"sqlite:///{own_folder / 'rollcall.db'}"
+    if request.param == "postgresql":
+        url = ground["postgres"].replace("DATABASE", f"came_{os.getpid()}")
+    if not copies.has("V11 upgraded", url):
+        copies.clear(url)
+        build("V11", url)
+        upgrade(url)
+        copies.keep("V11 upgraded", url)
+    copies.bring("V11 upgraded", url)
+    return url
 
 
 def test_case_10_every_readable_password_signs_in_and_becomes_ours(visitors, db):

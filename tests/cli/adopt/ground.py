@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +20,37 @@ from sqlalchemy.orm import Session
 
 from app.database import make_engine
 from app.models.people import Entitlement, User, UserLoRootId
+from tests.copies import Copies
 
 on_both = pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What an adoption told, and where the files are that it wrote into `DATA_DIR`."""
+
+    told: dict[str, Any]
+    files: Path
 
 
 class Adopt:
     """The command as a maintainer calls it."""
 
-    def __init__(self, app: Flask, url: str, folder: Path) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        url: str,
+        folder: Path,
+        variant: str,
+        copies: Copies,
+        adopted: dict[tuple[str, ...], Adopted],
+    ) -> None:
         self.app = app
         self.url = url
         self.folder = folder
+        self.variant = variant
+        self.copies = copies
+        self.adopted = adopted
 
     def __call__(self, *options: str, **given: Any) -> Any:
         runner = self.app.test_cli_runner()
@@ -40,6 +64,46 @@ class Adopt:
         told: dict[str, Any] = json.loads(result.stdout)
         return told
 
+    def made(self, *options: str) -> dict[str, Any]:
+        """As `done` on the database as it came, but one adoption serves all tests of a process.
+
+        The second test that asks for the same gets a copy of the database and of the backup.
+        """
+        return self._once(" ".join(options), lambda: self.done(*options))
+
+    def upgraded(self) -> None:
+        """Upgrade the database as it came, by hand; that too is done once in a process."""
+
+        def upgrade() -> dict[str, Any]:
+            done = self.app.test_cli_runner().invoke(args=["rollcall", "prepare"])
+            assert done.exit_code == 0, done.output
+            return {}
+
+        self._once("upgraded", upgrade)
+
+    def _once(self, words: str, act: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        name = f"{self.variant} {words}"
+        key = (name, self.url)
+        if key not in self.adopted:
+            told = act()
+            let_go(self.app)
+            self.copies.keep(name, self.url)
+            files = self.copies.folder / f"backups-{len(self.adopted)}"
+            files.mkdir()
+            for path in written(self.app):
+                shutil.copy2(path, files)
+            self.adopted[key] = Adopted(told, files)
+        else:
+            let_go(self.app)
+            self.copies.bring(name, self.url)
+            for path in self.adopted[key].files.iterdir():
+                shutil.copy2(path, self.app.instance_path)
+        return self.adopted[key].told
+
+    def files(self) -> dict[str, str]:
+        """By path, a checksum of each file beside the database and in `DATA_DIR`."""
+        return checksums(Path(self.app.instance_path).parent)
+
     @property
     def plain(self) -> str:
         """The address as other programs say it."""
@@ -48,6 +112,29 @@ class Adopt:
     def state(self) -> Any:
         """Everything that is in the database, schema and rows, to be compared."""
         return dump(self.url)
+
+
+def checksums(folder: Path) -> dict[str, str]:
+    """By path, a checksum of each file below a folder."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+
+
+def let_go(app: Flask) -> None:
+    """Close the app's connections: the database under it is about to be another."""
+    app.extensions["rollcall"].sessions.kw["bind"].dispose()
+
+
+def written(app: Flask) -> list[Path]:
+    """The files that the command wrote into `DATA_DIR`."""
+    folder = Path(app.instance_path)
+    return [*folder.glob("*.json"), *folder.glob("adopt-*"), *folder.glob("undo-*")]
+
+
+def forget_backups(app: Flask) -> None:
+    """Remove those files."""
+    for path in written(app):
+        path.unlink()
 
 
 def dump(url: str) -> Any:

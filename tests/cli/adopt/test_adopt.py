@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sqlite3
@@ -26,9 +25,11 @@ from app.models.rosters import RosterImport
 from tests.cli.adopt.ground import (
     MEDDLING,
     Adopt,
+    checksums,
     columns_of,
     execute,
     held,
+    let_go,
     on_both,
     sources,
 )
@@ -45,6 +46,8 @@ UNLIKE = [
 ]  # fmt: skip
 """The variants whose shapes differ most; how each of them all upgrades, `tests/legacy` shows."""
 
+MERGING = ["--status", "keep", "--merge", "Ann@x.example=6", "--alias", "OLDIE=mi"]
+ACCEPTING = ["--status", "keep", "--lo-id", "123.0=00123", "--lo-id", "123=00123"]
 EVERYWHERE = ["V1", "V5-no-default", "V6", "V8", "V11", "V12"]
 """Those of them that are moved on PostgreSQL too."""
 
@@ -83,21 +86,14 @@ def test_every_variant_is_adopted_once_and_can_be_taken_back(variant, engine, ad
 
 @on_both
 @pytest.mark.parametrize("variant", ["V1", "V7", "V11"])
-def test_without_the_choice_of_a_status_nothing_at_all_is_changed(engine, adopt, tmp_path, variant):
-    def files() -> dict[str, str]:
-        return {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in tmp_path.iterdir()
-            if path.is_file()
-        }
-
-    before, on_disk = adopt.state(), files()
+def test_without_the_choice_of_a_status_nothing_at_all_is_changed(engine, adopt, variant):
+    before, on_disk = adopt.state(), adopt.files()
     result = adopt()
     assert result.exit_code == 2
     assert "people are Inactive or expired" in result.stdout
     assert "--status keep, activate-recent or activate-all" in result.stderr
     assert adopt.state() == before
-    assert files() == on_disk
+    assert adopt.files() == on_disk
     assert not list(Path(adopt.app.instance_path).glob("adopt-*"))
 
 
@@ -172,7 +168,7 @@ def test_case_6_accounts_of_one_address_stay_apart_and_neither_sees_the_others(e
 
 @on_both
 def test_accounts_are_merged_into_the_one_that_was_named(engine, adopt, db):
-    adopt.done("--status", "keep", "--merge", "Ann@x.example=6")
+    adopt.made(*MERGING)
     emails = columns_of(db, User.email)
     assert 5 not in emails
     assert 7 not in emails
@@ -212,7 +208,7 @@ def test_a_choice_that_does_not_fit_exits_2_and_changes_nothing(engine, option, 
 
 @on_both
 def test_case_7_dirty_ids_are_repaired_and_look_alikes_only_proposed(engine, adopt, db):
-    told = adopt.done("--status", "keep")
+    told = adopt.made("--status", "keep")
     alike = {row["lo_root_id"]: row["proposed"] for row in told["findings"]["alike_ids"]["rows"]}
     assert alike == {"123": "00123", "123.0": "00123"}
     here = held(db)
@@ -230,10 +226,9 @@ def test_case_7_dirty_ids_are_repaired_and_look_alikes_only_proposed(engine, ado
 
 @on_both
 def test_a_look_alike_is_changed_once_it_was_accepted(engine, adopt, db):
-    options = ["--status", "keep", "--lo-id", "123.0=00123", "--lo-id", "123=00123"]
-    adopt.done(*options)
+    adopt.made(*ACCEPTING)
     assert {lo for user, lo in held(db) if user == KATHERINE} == {"00123", "A1"}
-    assert "Nothing to do" in adopt(*options).stderr
+    assert "Nothing to do" in adopt(*ACCEPTING).stderr
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
@@ -257,7 +252,7 @@ def test_a_program_that_asks_for_nothing_readable_does_not_open_to_everybody(eng
 
 @pytest.mark.parametrize("engine", ["sqlite"])
 def test_what_an_admin_gave_after_the_upgrade_is_not_cleaned(engine, adopt, db):
-    assert adopt.app.test_cli_runner().invoke(args=["rollcall", "prepare"]).exit_code == 0
+    adopt.upgraded()
     given = {"user_id": GRACE, "lo_root_id": "Mind, Body"}
     db.add(UserLoRootId(**given))
     db.add(Entitlement(**given, source="admin", granted_at=clock.now()))
@@ -270,7 +265,7 @@ def test_what_an_admin_gave_after_the_upgrade_is_not_cleaned(engine, adopt, db):
 
 @on_both
 def test_case_8_chats_of_one_program_come_under_its_code(engine, adopt, db, visitor):
-    told = adopt.done("--status", "keep", "--lo-id", "123=00123")
+    told = adopt.made(*ACCEPTING)
     codes = {row["code"]: row["program"] for row in told["findings"]["code_spellings"]["rows"]}
     assert codes == {"Safety": "SAFETY", "safety": "SAFETY", "S&R": "SAFETY"}
     assert [row["code"] for row in told["findings"]["unknown_codes"]["rows"]] == ["OLDIE"]
@@ -283,7 +278,7 @@ def test_case_8_chats_of_one_program_come_under_its_code(engine, adopt, db, visi
 
 @on_both
 def test_an_alias_brings_chats_of_an_unknown_code_to_a_program(engine, adopt, db):
-    adopt.done("--status", "keep", "--alias", "OLDIE=mi")
+    adopt.made(*MERGING)
     assert db.get_one(Exchange, 14).program_code == "MI"
 
 
@@ -292,7 +287,7 @@ def test_an_alias_brings_chats_of_an_unknown_code_to_a_program(engine, adopt, db
 def test_case_9_orphan_chats_follow_the_policy_and_nobody_new_sees_them(
     engine, policy, adopt, db, people
 ):
-    told = adopt.done("--status", "keep", "--orphans", policy)
+    told = adopt.made("--status", "keep", *([] if policy == "keep" else ["--orphans", policy]))
     assert told["findings"]["orphan_chats"]["count"] == 1
     db.rollback()
     orphan = db.get(Exchange, 15)
@@ -309,7 +304,7 @@ def test_case_9_orphan_chats_follow_the_policy_and_nobody_new_sees_them(
 
 @on_both
 def test_case_10_legacy_hashes_open_the_door_once_and_are_then_ours(engine, adopt, db, visitors):
-    adopt.done("--status", "activate-all")
+    adopt.made("--status", "activate-all")
     for email, password in PASSWORDS.items():
         assert visitors().sign_in(email, password + "x").status_code != 303
         assert visitors().sign_in(email, password).status_code == 303, email
@@ -346,7 +341,7 @@ def a_list(adopt: Adopt, email: str = "ada.lovelace@learn.example", *ids: str) -
 
 @on_both
 def test_the_legacy_table_becomes_the_first_list(engine, adopt, db):
-    told = adopt.done("--status", "keep")
+    told = adopt.made("--status", "keep")
     assert told["list"]["people"] == 3
     why = sources(db)
     # What the list explains is the list's; all else is legacy and stays.
@@ -416,7 +411,7 @@ def test_a_windows_list_needs_the_word_for_it_and_problem_lines_are_named(
 @on_both
 @pytest.mark.parametrize("variant", ["V6"])
 def test_leftovers_stay_until_they_are_dropped_and_come_back_by_undo(engine, variant, adopt):
-    kept = adopt.done("--status", "keep")
+    kept = adopt.made("--status", "activate-all")
     found = {row["leftover"] for row in kept["findings"]["leftovers"]["rows"]}
     assert found == {
         "users.User_Status", "users.lo_root_id", "users.is_active", "users.Registration_Date",
@@ -435,7 +430,7 @@ def test_leftovers_stay_until_they_are_dropped_and_come_back_by_undo(engine, var
 @on_both
 @pytest.mark.parametrize("variant", ["V6"])
 def test_an_old_admin_flag_grants_nothing(engine, variant, adopt, db):
-    adopt.done("--status", "activate-all")
+    adopt.made("--status", "activate-all")
     db.rollback()
     assert db.execute(text("SELECT count(*) FROM role_grants")).scalar() == 0
 
@@ -453,8 +448,7 @@ def test_an_unknown_revision_needs_the_word_for_it(engine, variant, adopt):
 
 @on_both
 def test_a_database_that_was_upgraded_by_hand_is_adopted_all_the_same(engine, adopt, db):
-    upgraded = adopt.app.test_cli_runner().invoke(args=["rollcall", "prepare"])
-    assert upgraded.exit_code == 0, upgraded.output
+    adopt.upgraded()
     waiting = columns_of(db, User.enforced)
     assert set(waiting.values()) == {False}
     assert adopt().exit_code == 2
@@ -466,7 +460,7 @@ def test_a_database_that_was_upgraded_by_hand_is_adopted_all_the_same(engine, ad
 @on_both
 def test_undo_refuses_to_lose_what_came_since_unless_it_is_told_to(engine, adopt, db, visitor):
     before = adopt.state()
-    adopt.done("--status", "activate-all")
+    adopt.made("--status", "activate-all")
     assert visitor.sign_in("grace@agency.example", PASSWORDS["grace@agency.example"])
     adopted = adopt.state()
     db.close()
@@ -485,7 +479,7 @@ def test_undo_refuses_to_lose_what_came_since_unless_it_is_told_to(engine, adopt
 
 @on_both
 def test_undo_asks_and_does_nothing_where_nobody_can_answer(engine, adopt):
-    adopt.done("--status", "keep")
+    adopt.made("--status", "keep")
     adopted = adopt.state()
     assert adopt("--undo").exit_code == 2
     assert adopt.state() == adopted
@@ -493,7 +487,7 @@ def test_undo_asks_and_does_nothing_where_nobody_can_answer(engine, adopt):
 
 @on_both
 def test_undo_refuses_what_is_no_backup_or_half_a_one(engine, adopt, tmp_path):
-    told = adopt.done("--status", "keep")
+    told = adopt.made("--status", "keep")
     adopted = adopt.state()
     good = Path(told["backup"]).read_bytes()
     for number, data in enumerate([b"", b"hello", good[: len(good) // 2], good[:200]]):
@@ -522,7 +516,7 @@ def test_the_backup_goes_where_it_is_wanted_and_overwrites_nothing(engine, adopt
 
 @on_both
 def test_the_adoption_is_in_the_audit(engine, adopt, db):
-    adopt.done("--status", "keep")
+    adopt.made("--status", "keep")
     events = db.scalars(select(AuditEntry).where(AuditEntry.event == "database:adopted")).all()
     assert len(events) == 1
     assert events[0].details["standing"] == {"users": 15, "chat_history": 15}
@@ -552,12 +546,13 @@ def test_what_people_typed_cannot_steer_the_terminal(engine, adopt):
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-def test_a_database_that_is_not_there_is_not_made(engine, adopt, tmp_path):
-    (tmp_path / "legacy.db").unlink()
+def test_a_database_that_is_not_there_is_not_made(engine, adopt):
+    path = Path(adopt.url.removeprefix("sqlite:///"))
+    path.unlink()
     result = adopt("--status", "keep")
     assert result.exit_code == 1
     assert "There is no database" in result.stderr
-    assert not (tmp_path / "legacy.db").exists()
+    assert not path.exists()
 
 
 MEDDLED = {
@@ -631,7 +626,7 @@ def test_undo_keeps_grants_and_other_tables_and_lets_no_view_vanish(engine, adop
 @pytest.mark.parametrize("variant", ["V5-no-default", "V6", "V11"])
 def test_psql_alone_restores_a_backup_by_hand(engine, variant, adopt):
     before = adopt.state()
-    told = adopt.done("--status", "keep")
+    told = adopt.made("--status", "keep")
     path = told["backup"]
     ours = ", ".join(f'"{name}"' for name in Base.metadata.tables)
     execute(adopt.url, f"DROP TABLE {ours}, alembic_version CASCADE")
@@ -647,7 +642,8 @@ def test_psql_alone_restores_a_backup_by_hand(engine, variant, adopt):
 
 @on_both
 def test_a_dry_run_leaves_no_trace_in_a_database_that_is_upgraded_either(engine, adopt, tmp_path):
-    # In a process of its own: here the app of the test has the database open.
+    # In processes of their own: here the app of the test has the database open.
+    let_go(adopt.app)
     environment = {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": adopt.url,
@@ -661,15 +657,11 @@ def test_a_dry_run_leaves_no_trace_in_a_database_that_is_upgraded_either(engine,
             command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment
         )
 
-    def files() -> dict[str, str]:
-        found = [path for path in tmp_path.rglob("*") if path.is_file()]
-        return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
-
     upgraded = run("prepare")
     assert upgraded.returncode == 0, upgraded.stderr
-    before, on_disk = adopt.state(), files()
+    before, on_disk = adopt.state(), adopt.files() | checksums(tmp_path)
     tried = run("adopt", "--status", "keep", "--dry-run")
     assert tried.returncode == 0, tried.stderr
     assert "Would change:" in tried.stdout
-    assert files() == on_disk
+    assert adopt.files() | checksums(tmp_path) == on_disk
     assert adopt.state() == before

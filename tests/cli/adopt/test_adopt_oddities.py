@@ -9,7 +9,7 @@ from app.core import clock
 from app.models.conversations import Exchange
 from app.models.people import Entitlement, Role, RoleGrant, User, UserLoRootId
 from app.models.programs import DisclaimerAcceptance, ProgramLoRootId
-from tests.cli.adopt.ground import Adopt, columns_of, execute, held, on_both, sources
+from tests.cli.adopt.ground import columns_of, execute, held, on_both, sources
 from tests.legacy.dirt import GONE
 
 KEEP = ["--status", "keep"]
@@ -126,13 +126,9 @@ def test_an_unknown_status_owes_a_choice_and_is_opened_by_it(engine, adopt, db):
     assert columns_of(db, User.status)[13] == "Active"
 
 
-def upgraded(adopt: Adopt) -> None:
-    assert adopt.app.test_cli_runner().invoke(args=["rollcall", "prepare"]).exit_code == 0
-
-
 @on_both
 def test_a_merge_keeps_why_things_are_held(engine, adopt, db):
-    upgraded(adopt)
+    adopt.upgraded()
     for each in (5, 7):
         db.add(UserLoRootId(user_id=each, lo_root_id="Given"))
         db.add(
@@ -146,7 +142,7 @@ def test_a_merge_keeps_why_things_are_held(engine, adopt, db):
 
 @on_both
 def test_an_account_that_holds_a_role_is_not_merged_away(engine, adopt, db):
-    upgraded(adopt)
+    adopt.upgraded()
     role = db.scalars(select(Role)).first()
     db.add(RoleGrant(user_id=7, role_id=role.id, granted_at=clock.now()))
     db.commit()
@@ -166,7 +162,7 @@ def test_a_table_that_is_no_list_is_told_at_the_end_with_the_way_on(engine, adop
 
 @on_sqlite
 def test_what_an_admin_writes_after_the_adoption_is_left_as_it_is(engine, adopt, db):
-    adopt.done(*KEEP)
+    adopt.made(*KEEP)
     db.add(ProgramLoRootId(chatbot_id=2, lo_root_id="Mind, Body"))
     db.commit()
     assert "Nothing to do" in adopt().stderr
@@ -175,7 +171,7 @@ def test_what_an_admin_writes_after_the_adoption_is_left_as_it_is(engine, adopt,
 @on_both
 @pytest.mark.parametrize("policy", ["delete", "anonymise"])
 def test_names_of_people_who_are_gone_are_blanked_in_what_they_accepted(engine, policy, adopt, db):
-    upgraded(adopt)
+    adopt.upgraded()
     if engine == "sqlite":
         db.execute(text("PRAGMA foreign_keys=OFF"))
     else:

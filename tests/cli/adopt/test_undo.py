@@ -30,7 +30,7 @@ def a_chat_and_a_person(adopt: Adopt) -> None:
     "option", [["--dry-run"], [*KEEP], ["--drop-leftovers"], ["--recent-days", "180"]]
 )
 def test_undo_with_any_option_of_adopting_is_wrong_usage(engine, option, adopt):
-    adopt.done(*KEEP)
+    adopt.made(*KEEP)
     adopted = adopt.state()
     refused = adopt("--undo", "--yes", *option)
     assert refused.exit_code == 2
@@ -41,7 +41,7 @@ def test_undo_with_any_option_of_adopting_is_wrong_usage(engine, option, adopt):
 @on_both
 def test_a_foreign_file_in_the_folder_is_not_taken_for_our_backup(engine, adopt):
     before = adopt.state()
-    told = adopt.done(*KEEP)
+    told = adopt.made(*KEEP)
     path = Path(told["backup"])
     newer = path.with_name(f"adopt-2999{path.suffix}")
     newer.write_text("of another database")
@@ -52,7 +52,7 @@ def test_a_foreign_file_in_the_folder_is_not_taken_for_our_backup(engine, adopt)
 
 @on_both
 def test_a_backup_that_was_changed_is_refused(engine, adopt):
-    path = Path(adopt.done(*KEEP)["backup"])
+    path = Path(adopt.made(*KEEP)["backup"])
     path.write_bytes(path.read_bytes() + b"\n")
     refused = adopt("--undo", "--yes")
     assert refused.exit_code == 1
@@ -76,7 +76,7 @@ def test_undo_takes_the_backup_that_was_written_elsewhere_and_the_words_name_it(
 @on_both
 def test_two_adoptions_are_taken_back_one_by_one(engine, adopt):
     before = adopt.state()
-    adopt.done(*KEEP, "--lo-ids", "keep")
+    adopt.made(*KEEP, "--lo-ids", "keep")
     first = adopt.state()
     adopt.done(*KEEP)
     assert "--undo again" in adopt("--undo", "--yes").stderr
@@ -87,7 +87,7 @@ def test_two_adoptions_are_taken_back_one_by_one(engine, adopt):
 
 @on_both
 def test_what_came_after_an_older_backup_is_counted_from_there(engine, adopt):
-    path = adopt.done(*KEEP, "--lo-ids", "keep")["backup"]
+    path = adopt.made(*KEEP, "--lo-ids", "keep")["backup"]
     a_chat_and_a_person(adopt)
     adopt.done(*KEEP)
     refused = adopt.done("--undo", "--backup", path, code=2)
@@ -108,14 +108,14 @@ def test_what_came_after_a_failed_proof_is_counted_although_nothing_was_adopted(
 @on_sqlite
 @pytest.mark.parametrize("variant", ["V8"])
 def test_a_chat_that_took_the_id_of_a_paired_answer_is_counted(engine, variant, adopt):
-    adopt.done(*KEEP)
+    adopt.made(*KEEP)
     a_chat_and_a_person(adopt)
     assert adopt.done("--undo", code=2)["lost"]["chats"] == 1
 
 
 @on_sqlite
 def test_a_damaged_copy_is_refused_in_words(engine, adopt, tmp_path):
-    good = Path(adopt.done(*KEEP)["backup"]).read_bytes()
+    good = Path(adopt.made(*KEEP)["backup"]).read_bytes()
     adopted = adopt.state()
     for number, data in enumerate([good[: len(good) // 2], good[:200], good[:16] + b"x" * 9000]):
         path = tmp_path / f"bad-{number}"
