@@ -175,15 +175,16 @@ def _add_new(db: Session, import_id: int) -> int:
     packs = db.scalars(parts).all()
     count = 0
 
-    def tables() -> Iterator[pl.DataFrame]:
+    def tables(*, in_order: bool) -> Iterator[pl.DataFrame]:
         nonlocal count
         for data in packs:
             rows = unpacked(data)
             count += rows["line"].n_unique()
             # The index of surnames is large, and its rows come in one place at a time like this.
-            yield marked(rows.sort("surname_key", maintain_order=True))
+            yield marked(rows if in_order else rows.sort("surname_key", maintain_order=True))
 
-    staging.put(db, RosterLine, import_id, ROW_COLUMNS, tables())
+    with staging.filling(db, RosterLine) as in_order:
+        staging.put(db, RosterLine, import_id, ROW_COLUMNS, tables(in_order=in_order))
     staging.tell_planner(db, count, RosterLine)
     return count
 

@@ -43,13 +43,14 @@ def stage(db: Session, import_id: int, reading: Reading, found: Differences) -> 
         col("address").is_in(rows["address"].implode()) for rows in (found.known, found.new)
     )
     packs = []
-    for rows in reading.tables():
-        fresh = rows.filter(new)
-        if fresh.height:
-            packs.append(packed(fresh))
-        ours = rows.filter(known)
-        if ours.height:
-            staging.put(db, StagedLine, import_id, ROW_COLUMNS, [marked(ours)])
+    with staging.roomy(db):
+        for rows in reading.tables():
+            fresh = rows.filter(new)
+            if fresh.height:
+                packs.append(packed(fresh))
+            ours = rows.filter(known)
+            if ours.height:
+                staging.put(db, StagedLine, import_id, ROW_COLUMNS, [marked(ours)])
     _keep(db, import_id, packs)
 
 

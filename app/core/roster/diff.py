@@ -96,7 +96,7 @@ def _compared(
         if "mark" not in people.columns:
             raise ListChanged
         found.is_first = False
-        both = part.join(slim, on="address", how="inner")
+        both = _joined(part, slim)
         changed = both.filter(~same)
         known.append(_changes(changed, people[changed["row"]].select("last_name", "ids"), after))
         if gone is not None:
@@ -110,6 +110,12 @@ def _compared(
     found.new = people.select("address", _change(pl.lit(False), _STAYS), "last_name", gained)
     found.known = pl.concat(known)
     return found
+
+
+def _joined(part: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """Who stands in both, from the few of `part`: to join with all takes much more memory."""
+    theirs = people.filter(col("address").is_in(part["address"].implode()))
+    return part.join(theirs, on="address", how="inner")
 
 
 def _changes(both: pl.DataFrame, more: pl.DataFrame, after: pl.Expr) -> pl.DataFrame:

@@ -73,7 +73,7 @@ class Lines(NamedTuple):
 
 @dataclass
 class RosterFile:
-    """An opened file, to be read once: by line, or in batches, which is three times as fast.
+    """An opened file, to be read once: by line, or in batches, which is many times as fast.
 
     Iterating gives lines and problems in order, remarks after a line. Both ways raise FileRefused
     where they meet what spoils the whole file.

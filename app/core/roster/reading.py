@@ -42,7 +42,7 @@ class Reading:
     """Whether its people have marks, by which they can be compared with the list in force."""
     lines: int = 0
     people: pl.DataFrame = field(default_factory=pl.DataFrame)
-    """Who stands in it, as `PEOPLE`, but for people with two names."""
+    """Who stands in it, as `PEOPLE`, but for people with two names, and for what tells that."""
     sample: str | None = None
     notes: list[Note] = field(default_factory=list)
     kept: set[str] = field(default_factory=set)
@@ -107,6 +107,7 @@ class Reading:
             self.two_names = wrong
             self.kept.update(wrong)
             self.people = self.people.filter(~col("two_names"))
+        self.people = self.people.drop("surname_key", "two_names")
 
     def _packs(self) -> Iterator[bytes]:
         self.spool.seek(0)
