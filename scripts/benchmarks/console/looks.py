@@ -20,7 +20,7 @@ LOOKS = 5
 
 
 def page(
-    name: str, db: Session, rows: int, look: Callable[[], object], most: float = MOST
+    name: str, db: Session, rows: int, look: Callable[[], object], most: float | None = MOST
 ) -> Figure:
     """The figure of a page, among so many rows: what its question takes in milliseconds."""
     took = []

@@ -19,7 +19,7 @@ from typing import Any
 from app.config import ROOT
 from scripts.benchmarks import databases, figures
 from scripts.benchmarks.figures import Chapter, Figure
-from scripts.benchmarks.roster import meanwhile, sample
+from scripts.benchmarks.roster import meanwhile, pages, sample
 
 LINES = 1_000_000
 MOST_OF_CHECK = {"sqlite": 2.5, "postgresql": 4}
@@ -43,6 +43,7 @@ def main() -> int:
             print(f"Measuring: {engine} …", file=sys.stderr)
             with databases.fresh(engine, folder / engine) as url:
                 chapters.append(_measure(engine, url, folder / engine, lists, asked.lines))
+                chapters.append(pages.measure(url, engine, asked.lines))
             if asked.lines >= LINES or asked.meanwhile:
                 is_judged = asked.lines >= LINES
                 found = meanwhile.measure(engine, folder, asked.lines, is_judged=is_judged)
