@@ -30,6 +30,8 @@ from app.core import clock
 from app.core.learning import extraction
 from app.core.people.places import Places
 from app.core.people.roles import Permission
+from app.core.proof import redis_shelf, shelves
+from app.core.proof.shelves import Shelf
 from app.database import make_engine, make_sessions
 from app.delivery.smtp import mail
 from app.edge import db, gate, headers, identity, logs, refusals
@@ -60,7 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     logs.configure(settings)
 
     engine = make_engine(settings.DATABASE_URL, pool_size=min(16, settings.WEB_THREADS))
-    sessions = make_sessions(engine)
+    sessions = make_sessions(engine, {shelves.ON: code_shelf(settings)})
     queue = jobs.make_jobs(settings, sessions)
     answer = answers.choose(settings)
     app.extensions["rollcall"] = Ours(settings, sessions, answer, queue.wake, open_map(settings))
@@ -85,6 +87,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         hops = settings.TRUSTED_PROXIES
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     return app
+
+
+def code_shelf(settings: Settings) -> Shelf:
+    """Where codes wait: beside all else, or in Redis where several machines share one."""
+    return redis_shelf.at(settings.REDIS_URL) if settings.REDIS_URL else shelves.IN_DATABASE
 
 
 def open_map(settings: Settings) -> Places | None:

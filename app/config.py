@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import maxminddb
+import phonenumbers
 
 ROOT = Path(__file__).resolve().parent.parent
 OPENAI_URL = "https://api.openai.com/v1"
@@ -28,6 +29,10 @@ SECRET_LENGTH = 32
 
 TELLTALES = ("changeme", "change-me", "change_me", "your-secure", "in tests alone")
 """What stands in a secret that was copied from a document or a test; strangers know it too."""
+
+
+TWILIO = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WHATSAPP_FROM", "TWILIO_CONTENT_SID")
+"""What sending by WhatsApp needs, all of it."""
 
 
 class BadSettings(Exception):
@@ -57,6 +62,21 @@ class Settings(SimpleNamespace):
         if self.OPENAI_BASE_URL or self.OPENAI_API_KEY:
             return str(self.OPENAI_BASE_URL or OPENAI_URL)
         return None
+
+    @property
+    def twilio(self) -> bool:
+        """Whether WhatsApp messages leave through Twilio."""
+        return all(getattr(self, name) for name in TWILIO)
+
+    @property
+    def mailbox(self) -> bool:
+        """Whether what has no carrier is shown at `/dev/mailbox`."""
+        return not self.production and not self.MAIL_SERVER
+
+    @property
+    def whatsapp(self) -> bool:
+        """Whether codes are offered by WhatsApp: there is Twilio, or a mailbox to show them in."""
+        return self.twilio or self.mailbox
 
     def __repr__(self) -> str:
         """No values: they hold secrets."""
@@ -202,6 +222,33 @@ def map_file(text: str) -> str:
     return str(Path(text).expanduser())
 
 
+def twilio_id(prefix: str) -> Callable[[str], str]:
+    """A reader of a Twilio SID that begins with `prefix`."""
+
+    def read(text: str) -> str:
+        if not re.fullmatch(prefix + "[0-9a-fA-F]{32}", text.strip()):
+            raise ValueError(f"is not an SID that begins with {prefix}")
+        return text.strip()
+
+    return read
+
+
+def whatsapp_sender(text: str) -> str:
+    """A number in E.164, or the SID of a messaging service."""
+    found = text.strip().removeprefix("whatsapp:")
+    if not re.fullmatch(r"\+[0-9]{7,15}|MG[0-9a-fA-F]{32}", found):
+        raise ValueError("is neither a number like +14155238886 nor an SID that begins with MG")
+    return found
+
+
+def region(text: str) -> str:
+    """A country that has phone numbers (ISO 3166-1 alpha-2)."""
+    found = text.strip().upper()
+    if found not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("is no country like NL")
+    return found
+
+
 SETTINGS = [
     Setting("ROLLCALL_ENV", one_of("development", "production"), "development",
             "`production` for a live installation: unsafe settings are then refused at start."),
@@ -226,7 +273,7 @@ SETTINGS = [
     Setting("DATABASE_URL", database_address, None,
             "`sqlite:///…` or `postgresql://…`. Default: `rollcall.db` in `DATA_DIR`."),
     Setting("REDIS_URL", redis_address, None,
-            "Redis for jobs and rate limits, where several machines share them."),
+            "Redis for jobs, rate limits and mailed codes, where several machines share them."),
     Setting("MAIL_SERVER", str, None,
             "SMTP server. Unset: mail is shown at `/dev/mailbox` (never in production)."),
     Setting("MAIL_PORT", whole(1, 65535), 587, "SMTP port."),
@@ -237,6 +284,19 @@ SETTINGS = [
     Setting("MAIL_DEFAULT_SENDER", mailbox, "rollcall@localhost",
             "The From address of every mail."),
     Setting("MAIL_TIMEOUT", span(0.1, 60), 20.0, "Seconds an SMTP server may stay silent."),
+    Setting("TWILIO_ACCOUNT_SID", twilio_id("AC"), None,
+            "Twilio account for codes by WhatsApp. Unset: in development they are shown at"
+            " `/dev/mailbox`, in production the way is not offered."),
+    Setting("TWILIO_AUTH_TOKEN", str, None,
+            "The auth token of that account; its status reports are signed with it too."),
+    Setting("TWILIO_WHATSAPP_FROM", whatsapp_sender, None,
+            "The WhatsApp sender, a number like +14155238886, or the SID of a messaging service."),
+    Setting("TWILIO_CONTENT_SID", twilio_id("HX"), None,
+            "The approved authentication template, with the code as its variable 1."),
+    Setting("TWILIO_BASE_URL", web_address, "https://api.twilio.com", "Where Twilio's API is."),
+    Setting("WHATSAPP_TIMEOUT", span(0.1, 60), 10.0, "Seconds that Twilio may stay silent."),
+    Setting("PHONE_REGION", region, None,
+            "The country (like NL) of numbers that are typed without one. Unset: they need a +."),
     Setting("SERVICE_NAME", str, "Rollcall", "What pages and mails call this service."),
     Setting("ORGANISATION", str, "our organisation", "Whose list it is, as mails say it."),
     Setting("CONTACT", str, "your training coordinator", "Whom people can ask, in words."),
@@ -259,10 +319,14 @@ SETTINGS = [
             "Seconds after which a session ends anyway."),
     Setting("REMEMBERED_LIFETIME", span(900, 366 * 86400), 30 * 86400.0,
             "Seconds a remembered session lives; it has no idle end."),
-    Setting("CODE_LIFETIME", span(60, 86400), 900.0, "Seconds a mailed registration code works."),
+    Setting("CODE_LIFETIME", span(60, 86400), 900.0, "Seconds a mailed code works."),
     Setting("REGISTRATION", one_of("roster", "open", "both"), "roster",
             "Who may come: `roster` lets in who is on the list or has an account, `open` and `both`"
             " anybody with a mailbox."),
+    Setting("CODE_SIGN_IN", flag, True,
+            "Whether a mailed code or its button signs in on the site, without the password."),
+    Setting("CODE_SIGN_IN_ROLES", flag, False,
+            "Whether it does so for people with a role too; they sign in by password otherwise."),
     Setting("API_CODE_LIFETIME", span(60, 3600), 300.0,
             "Seconds a code for `/api/auth` works."),
     Setting("ANSWER_TIME", seconds, None,
@@ -309,6 +373,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     problems: list[str] = []
     settings = Settings(**dict(_read(environ, problems)))
     _derive(settings)
+    problems += _half_set(settings)
     if settings.production:
         problems += _unsafe(settings)
     if not problems:
@@ -350,6 +415,12 @@ def _derive(settings: Settings) -> None:
         settings.PUBLIC_URL = f"http://{host}:{settings.PORT}"
 
 
+def _half_set(settings: Settings) -> Iterator[str]:
+    missing = [name for name in TWILIO if not getattr(settings, name)]
+    if missing and len(missing) < len(TWILIO):
+        yield f"{', '.join(missing)} missing: WhatsApp needs all of {', '.join(TWILIO)}."
+
+
 def _unsafe(settings: Settings) -> Iterator[str]:
     secret = settings.FLASK_SECRET_KEY or ""
     if not secret:
@@ -364,6 +435,8 @@ def _unsafe(settings: Settings) -> Iterator[str]:
         yield "PUBLIC_URL is plain http; people's passwords need https."
     if not settings.MAIL_SERVER:
         yield "MAIL_SERVER is missing."
+    if settings.twilio and not settings.TWILIO_BASE_URL.startswith("https://"):
+        yield "TWILIO_BASE_URL is plain http; the auth token needs https."
     if settings.BCRYPT_LOG_ROUNDS < 12:
         yield "BCRYPT_LOG_ROUNDS is below 12."
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import redis
 from alembic import command
 from alembic.config import Config
 from bs4 import BeautifulSoup
@@ -30,6 +31,7 @@ from app.config import ROOT, Settings
 from app.core import clock
 from app.core.entry import first_admin
 from app.core.people import roles
+from app.core.proof import redis_shelf, shelves
 from app.core.roster import entitlements
 from app.core.roster.files import surname_key
 from app.core.roster.marks import SEPARATOR, marks_of
@@ -39,7 +41,7 @@ from app.models.programs import Program, ProgramLoRootId
 from app.models.records import OutgoingMessage
 from app.models.rosters import ListInForce, RosterImport, RosterLine
 from tests.copies import Copies
-from tests.servers import start_postgres
+from tests.servers import Redis, start_postgres, start_redis
 
 PASSWORD = "three green kettles"
 ENGINES = ("sqlite", "postgresql")
@@ -245,6 +247,30 @@ def db(app: Flask) -> Iterator[Session]:
     """A database session beside the app's own."""
     with app.extensions["rollcall"].sessions() as session:
         yield session
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A Redis of this test process."""
+    server = start_redis(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["database", "redis"])
+def shelf(request: pytest.FixtureRequest, app: Flask) -> Iterator[str]:
+    """Where the codes of this test wait; asked for before `db`, or by `usefixtures`."""
+    if request.param == "database":
+        yield "database"
+        return
+    server: Redis = request.getfixturevalue("redis_server")
+    info = app.extensions["rollcall"].sessions.kw["info"]
+    usual = info[shelves.ON]
+    info[shelves.ON] = redis_shelf.at(server.url)
+    yield "redis"
+    info[shelves.ON] = usual
+    with redis.Redis.from_url(server.url) as connection:
+        connection.flushall()
 
 
 class Visitor:

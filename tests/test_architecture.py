@@ -17,15 +17,17 @@ ARROWS = {
     "database": "",
     "hashing": "",
     "addresses": "",
+    "phones": "addresses",
     "config": "",
     "models": "models database hashing addresses",
-    "core": "core models database hashing addresses",
-    "delivery": "delivery core models config",
+    "core": "core models database hashing addresses phones",
+    "delivery": "delivery core models config phones",
     "answers": "answers core models config",
     "edge": "edge core models database config",
-    # A page must be able to say that what was typed is no address, which `addresses` finds out.
-    "web": "web edge core models addresses",
-    "api": "api edge core models addresses",
+    # A page must be able to say that what was typed is no address, which `addresses` finds out,
+    # or no number, which `phones` does.
+    "web": "web edge core models addresses phones",
+    "api": "api edge core models addresses phones",
     "jobs": "jobs core models database config delivery answers",
     "cli": "cli core models database config delivery answers",
 }
@@ -41,6 +43,7 @@ KNOWS_OF_FLASK = {
     "core": set[str](),
     "database": set[str](),
     "addresses": set[str](),
+    "phones": set[str](),
     "hashing": {"flask_bcrypt"},
     "models": {"flask_login"},
 }
@@ -86,6 +89,7 @@ REASONS = {
 
 LATE_IMPORTS = {
     "app.answers.choose": "its library is a third of every start, and most do without a model",
+    "app.jobs.delivering._whatsapp": "its library is dear, and the worker alone speaks to it",
 }
 """Functions that may import, and why."""
 

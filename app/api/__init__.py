@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Flask
 
+from app.api import whatsapp
 from app.edge import problems
 from app.edge.problems import Voice
 
-BLUEPRINTS: Sequence[Blueprint] = []
+BLUEPRINTS: Sequence[Blueprint] = [whatsapp.bp]
 """Every contract."""
 
 VOICES: dict[str, Voice] = {"/api/": problems.problem}

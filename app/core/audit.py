@@ -65,6 +65,9 @@ class Event(StrEnum):
     FLOOD_COUNTED = "flood:counted"
     MAIL_SENT = "mail:sent"
     INTRUSION_REPORTED = "account:intrusion_reported"
+    PHONE_ADDED = "phone:added"
+    PHONE_ASKED = "phone:asked"
+    PHONE_REMOVED = "phone:removed"
     PASSWORD_CHANGED = "password:changed"  # noqa: S105 - an event
     PAUSE_BEGAN = "sign_in:pause_began"
     PAUSE_LIFTED = "sign_in:pause_lifted"

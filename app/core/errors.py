@@ -48,6 +48,18 @@ class Busy(Refusal):
         self.until = until
 
 
+class CodesAway(Refusal):
+    """Where codes are kept cannot be reached: none is made or tried; everybody is told so."""
+
+    code = "codes_away"
+    status = 503
+    words = N_("Codes do not work for a moment, for nobody. Please try again in a minute.")
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__()
+        self.until = until
+
+
 class TooManyTries(Refusal):
     """A count reached its limit; known and unknown addresses count alike."""
 
@@ -122,6 +134,14 @@ class NoLongerListed(Refusal):
     code = "no_longer_listed"
     status = 410
     words = N_("Your address is no longer on the list. %(contact)s can help.")
+
+
+class PasswordNeeded(Refusal):
+    """Somebody with a role, whom a mailed code alone does not let in here."""
+
+    code = "password_needed"
+    status = 403
+    words = N_("Who has a role signs in with a password.")
 
 
 class PasswordRefused(Refusal):

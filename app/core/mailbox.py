@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes, policy
@@ -12,6 +13,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, Select, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from app import phones
 from app.addresses import BadAddress, canonical
 from app.core import audit, clock, outbox, throttle
 from app.core.audit import Event, Origin
@@ -19,7 +21,7 @@ from app.core.errors import CannotResend, CodeCannotBeResent, NotFound, TooManyT
 from app.core.outbox import Cap, Kind
 from app.core.throttle import Limit
 from app.models.people import User
-from app.models.records import MessageState, OutgoingMessage
+from app.models.records import Channel, MessageState, OutgoingMessage
 
 KEPT = timedelta(days=90)
 """How long a message is kept that was sent or never will be."""
@@ -37,7 +39,9 @@ WITH_CODE = frozenset(
         Kind.REGISTRATION_CODE,
         Kind.RESET,
         Kind.SETUP,
+        Kind.SIGN_IN_CODE,
         Kind.WELCOME,
+        Kind.WHATSAPP_CODE,
     }
 )
 """The kinds that carry a code: it is wiped once they left, or never will."""
@@ -56,7 +60,7 @@ class Filter:
     state: MessageState | None = None
     kind: Kind | None = None
     recipient: str = ""
-    """An address, in any spelling."""
+    """An address or a number, in any spelling."""
     first_day: date | None = None
     last_day: date | None = None
 
@@ -148,6 +152,13 @@ def preview(message: OutgoingMessage) -> Preview | None:
     return Preview(masked(str(mail["Subject"])), _part(mail, "plain"), _part(mail, "html"))
 
 
+def recipient(message: OutgoingMessage, *, whole: bool) -> str:
+    """To whom a message goes; of a number its last digits alone, unless `whole`."""
+    if whole or message.channel == Channel.MAIL.value:
+        return message.recipient
+    return phones.masked(message.recipient)
+
+
 def masked(text: str) -> str:
     """`text` with the digits of codes and the tokens of links made unreadable."""
     return TOKEN.sub("••••••••", DIGITS.sub("••••••", text))
@@ -192,10 +203,10 @@ def _moment(day: date, clock_time: time) -> datetime:
 
 
 def _canonical(typed: str) -> str:
-    try:
-        return canonical(typed)
-    except BadAddress:
-        return typed
+    for form in (canonical, phones.canonical):
+        with suppress(BadAddress):
+            return form(typed)
+    return typed
 
 
 def _part(mail: EmailMessage, kind: str) -> str:

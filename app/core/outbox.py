@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, cast
@@ -19,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from app.core import clock, throttle
 from app.core.throttle import Limit
-from app.models.records import MessageState, OutgoingMessage
+from app.models.records import Channel, MessageState, OutgoingMessage
 
 WRITING = insert(cast(Table, OutgoingMessage.__table__))
 """Made once: making it takes longer than carrying it out."""
@@ -43,7 +44,7 @@ MOST_COUNTED = 10_000
 
 
 class Kind(StrEnum):
-    """Which mail; the templates are in `templates/mail/<kind>/`."""
+    """Which message; the templates are in `templates/mail/<kind>/`."""
 
     ADDRESS_CHANGED = "address_changed"
     ADMIN_TEST = "admin_test"
@@ -56,7 +57,10 @@ class Kind(StrEnum):
     NOT_LISTED = "not_listed"
     OFF_LIST = "off_list"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a kind of mail
+    PASSWORD_NEEDED = "password_needed"  # noqa: S105 - a kind of mail
     PAUSED = "paused"
+    PHONE_ADDED = "phone_added"
+    PHONE_REMOVED = "phone_removed"
     REGISTRATION_CODE = "registration_code"
     RESET = "reset"
     ROLE_GRANTED = "role_granted"
@@ -65,6 +69,15 @@ class Kind(StrEnum):
     SHUT_OUT = "shut_out"
     SPELLING = "spelling"
     WELCOME = "welcome"
+    WHATSAPP_CODE = "whatsapp_code"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """How a provider calls what it took, and in which state it says that is."""
+
+    provider_id: str
+    state: str
 
 
 class Cap(StrEnum):
@@ -88,6 +101,7 @@ def queue(
     once_a_day: bool = False,
     held: bool = False,
     cap: Cap = Cap.ASKED,
+    channel: Channel = Channel.MAIL,
     **facts: Any,
 ) -> None:
     """Write a message to `recipient`. Beyond the caps it is written all the same, as held.
@@ -117,6 +131,7 @@ def queue(
         "attempts": 0,
         "created_at": now,
         "due_at": now,
+        "channel": channel.value,
     }
     db.execute(WRITING, row)
     db.info["worker_wanted"] = True
@@ -243,8 +258,10 @@ def is_still_mine(db: Session, message: OutgoingMessage) -> bool:
     return cast(CursorResult[Any], held).rowcount == 1
 
 
-def mark_sent(message: OutgoingMessage) -> None:
-    """The server took it; the code goes."""
+def mark_sent(message: OutgoingMessage, receipt: Receipt | None = None) -> None:
+    """The server took it, and may have given a receipt; the code goes."""
+    if receipt is not None:
+        message.provider_id, message.provider_state = receipt.provider_id, receipt.state
     message.state = MessageState.SENT.value
     message.sent_at = clock.now()
     message.sealed = None

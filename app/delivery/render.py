@@ -19,6 +19,7 @@ from app.core.outbox import Kind
 from app.core.people import agents
 from app.core.proof import links, stamps
 from app.core.proof.links import Link
+from app.models.access import Purpose
 from app.models.people import User
 from app.models.records import OutgoingMessage
 
@@ -44,6 +45,20 @@ def _registration_link(
         "digits": digits,
     }
     return "/register/password/" + links.mint(Link.REGISTRATION, facts, keys=keys)
+
+
+def _sign_in_link(
+    _db: Session, message: OutgoingMessage, _digits: str, keys: Sequence[str]
+) -> str | None:
+    # A code that a program asked for is typed there; a button would open our pages instead.
+    if message.facts["purpose"] != Purpose.SIGN_IN.value:
+        return None
+    facts = {
+        "mailbox": message.facts["address"],
+        "code_id": message.facts["code_id"],
+        "asked_by": message.facts.get("asked_by", ""),
+    }
+    return "/login/link/" + links.mint(Link.SIGN_IN, facts, keys=keys)
 
 
 def _password_link(db: Session, message: OutgoingMessage, _digits: str, keys: Sequence[str]) -> str:
@@ -72,14 +87,17 @@ def _not_me_link(db: Session, message: OutgoingMessage, _digits: str, keys: Sequ
     return "/not-me/" + links.mint(Link.NOT_ME, facts, keys=keys)
 
 
-MINTS: dict[Kind, Callable[[Session, OutgoingMessage, str, Sequence[str]], str]] = {
+MINTS: dict[Kind, Callable[[Session, OutgoingMessage, str, Sequence[str]], str | None]] = {
     Kind.INVITATION: _password_link,
     Kind.NEW_DEVICE: _not_me_link,
     Kind.PASSWORD_CHANGED: _not_me_link,
     Kind.PAUSED: _unpause_link,
+    Kind.PHONE_ADDED: _not_me_link,
+    Kind.PHONE_REMOVED: _not_me_link,
     Kind.REGISTRATION_CODE: _registration_link,
     Kind.RESET: _password_link,
     Kind.SETUP: _password_link,
+    Kind.SIGN_IN_CODE: _sign_in_link,
     Kind.WELCOME: _password_link,
 }
 """The kinds whose button carries a token, and what mints it."""
@@ -101,6 +119,7 @@ def render(db: Session, message: OutgoingMessage, settings: Settings) -> Mail:
     mint = MINTS.get(Kind(message.kind))
     if mint and mint is not _not_me_link and code is None:
         raise ValueError("the code is gone")
+    path = mint(db, message, code or "", keys) if mint else None
     facts: dict[str, Any] = {
         **message.facts,
         "code": code,
@@ -110,7 +129,7 @@ def render(db: Session, message: OutgoingMessage, settings: Settings) -> Mail:
         "agent": agents.describe(message.facts.get("user_agent")),
         "home": settings.PUBLIC_URL,
         "place": message.facts.get("place") or N_("an unknown place"),
-        "link": settings.PUBLIC_URL + mint(db, message, code or "", keys) if mint else None,
+        "link": settings.PUBLIC_URL + path if path else None,
         "service": settings.SERVICE_NAME,
         "organisation": settings.ORGANISATION,
         "contact": settings.CONTACT_EMAIL or settings.CONTACT,

@@ -56,7 +56,7 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.LOG_LEVEL.upper())
-    for chatty in ("huey", "httpx", "openai", "alembic"):
+    for chatty in ("huey", "httpx", "openai", "alembic", "twilio", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

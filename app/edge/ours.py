@@ -10,11 +10,13 @@ from flask import current_app
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
+from app.core.entry.by_code import Door
 from app.core.entry.terms import Terms
 from app.core.learning.questions import Answer
 from app.core.people.places import Places
 from app.core.people.sessions import Lifetimes
 from app.edge.lanes import Lane, friends
+from app.models.access import Purpose
 
 
 @dataclass(frozen=True)
@@ -62,4 +64,18 @@ def terms(lane: Lane = friends) -> Terms:
         role_least=settings.ROLE_PASSWORD_MIN_LENGTH,
         service_words=[settings.SERVICE_NAME],
         lane=lane,
+    )
+
+
+def code_door(purpose: Purpose, requester: str = "") -> Door:
+    """The door that asks for codes of this purpose, as it stands here; see `by_code.Door`."""
+    settings = ours().settings
+    of_api = purpose is Purpose.API
+    return Door(
+        purpose,
+        timedelta(seconds=settings.API_CODE_LIFETIME if of_api else settings.CODE_LIFETIME),
+        requester,
+        is_open=settings.REGISTRATION != "roster",
+        # A program has no other way in; what its token opens is not the console.
+        for_roles=purpose is not Purpose.SIGN_IN or settings.CODE_SIGN_IN_ROLES,
     )

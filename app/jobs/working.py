@@ -17,7 +17,7 @@ from app.core.backlog import JobKind
 from app.core.desk import invitations
 from app.core.desk.people import bulk
 from app.core.entry.terms import Terms
-from app.core.errors import Refusal
+from app.core.errors import CodesAway, Refusal
 from app.core.learning import erasing, exporting, retention
 from app.core.people.sessions import Lifetimes
 from app.core.roster import following, imports
@@ -115,6 +115,11 @@ def _try(db: Session, job: Job, settings: Settings) -> str:
     except backlog.Stopped:
         db.rollback()
         return _end(db, job, JobState.STOPPED)
+    except CodesAway:
+        log.warning("job put off", job_id=job.id, kind=job.kind, error=CodesAway.code)
+        db.rollback()
+        backlog.give_back(db, job, error="The place where codes are kept was not to be had.")
+        return "put off"
     except Refusal as refusal:
         db.rollback()
         return _end(db, job, JobState.FAILED, error=refusal.message, refusal=refusal.code)

@@ -23,6 +23,13 @@ class MessageState(StrEnum):
     SHOWN = "shown"
 
 
+class Channel(StrEnum):
+    """What carries a message: the recipient is an address, or a number in E.164."""
+
+    MAIL = "mail"
+    WHATSAPP = "whatsapp"
+
+
 class JobState(StrEnum):
     """Where a job stands."""
 
@@ -74,7 +81,7 @@ class AuditEntry(Base):
 
 
 class OutgoingMessage(Base):
-    """A mail to be sent, written in the transaction of the change that causes it."""
+    """A message to be sent, written in the transaction of the change that causes it."""
 
     __tablename__ = "outgoing_messages"
     __table_args__ = (
@@ -84,6 +91,7 @@ class OutgoingMessage(Base):
         Index("ix_outgoing_messages_standing", "state", "created_at"),
         Index("ix_outgoing_messages_kind", "kind", "created_at"),
         Index("ix_outgoing_messages_user_id", "user_id"),
+        Index("ix_outgoing_messages_provider_id", "provider_id"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -103,6 +111,26 @@ class OutgoingMessage(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     source: Mapped[str | None] = mapped_column(Text)
     """The whole mail as it would have left: only in development without a mail server."""
+    channel: Mapped[str] = mapped_column(
+        String(16), default=Channel.MAIL.value, server_default=Channel.MAIL.value
+    )
+    """A `Channel`."""
+    provider_id: Mapped[str | None] = mapped_column(String(64))
+    """How the provider that took it calls it, so that its reports find it."""
+    provider_state: Mapped[str | None] = mapped_column(String(16))
+    """What the provider said of it last, in its own word."""
+
+
+class Carrier(Base):
+    """A provider of a channel, and whether it answered when it was last looked at."""
+
+    __tablename__ = "carriers"
+
+    channel: Mapped[str] = mapped_column(String(16), primary_key=True)
+    looked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """NULL while it answers."""
+    error: Mapped[str | None] = mapped_column(Text)
 
 
 class Job(Base):

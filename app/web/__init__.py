@@ -20,6 +20,7 @@ from app.web import (
 )
 from app.web.account import confirm, sessions
 from app.web.account import password as account_password
+from app.web.account import phone as account_phone
 from app.web.admin import (
     audit,
     conversations,
@@ -44,6 +45,7 @@ from app.web.admin import (
     people_invite,
     person,
     person_edit,
+    person_phone,
     program_emergency,
     program_forms,
     roles,
@@ -54,7 +56,7 @@ from app.web.admin import (
     roster_wizard,
 )
 from app.web.admin import programs as admin_programs
-from app.web.signin import leaving, password
+from app.web.signin import code, leaving, link, password, whatsapp
 
 BLUEPRINTS = [
     health.bp,
@@ -74,8 +76,10 @@ BLUEPRINTS = [
 
 ROUTES = [
     account_password,
+    account_phone,
     admin_programs,
     audit,
+    code,
     confirm,
     conversations,
     conversations_deleting,
@@ -93,6 +97,7 @@ ROUTES = [
     legacy_people,
     legacy_programs,
     legacy_uploads,
+    link,
     outbox,
     password,
     people,
@@ -100,6 +105,7 @@ ROUTES = [
     people_invite,
     person,
     person_edit,
+    person_phone,
     program_emergency,
     program_forms,
     roles,
@@ -109,6 +115,7 @@ ROUTES = [
     roster_pairs,
     roster_wizard,
     sessions,
+    whatsapp,
 ]
 """Modules that add their routes to their package's blueprint when they are imported."""
 

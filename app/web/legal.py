@@ -45,8 +45,8 @@ class Edition:
     templates: tuple[str, ...]
 
 
-PRIVACY = Edition(1, date(2026, 11, 21), "2392b49a68e46971", ("privacy.html", "privacy_kept.html"))
-TERMS = Edition(1, date(2026, 11, 21), "b682fae8913a6ac2", ("terms.html",))
+PRIVACY = Edition(1, date(2026, 11, 21), "47392339fc48ba26", ("privacy.html", "privacy_kept.html"))
+TERMS = Edition(1, date(2026, 11, 21), "2f3a6f5fa52c3337", ("terms.html",))
 
 THEME_LIFETIME = timedelta(days=365)
 """How long a browser remembers light or dark; `static/js/theme.js` sets that cookie."""
@@ -87,6 +87,8 @@ def privacy() -> ResponseReturnValue:
         asks_model=bool(settings.model_url),
         model=public_name(urlsplit(settings.model_url or "").hostname),
         has_map=bool(settings.GEOIP_DATABASE),
+        has_whatsapp=settings.twilio,
+        is_open=settings.REGISTRATION != "roster",
     )
 
 
@@ -101,6 +103,7 @@ def terms() -> ResponseReturnValue:
         is_named=bool(settings.OPERATOR_NAME),
         organisation=settings.ORGANISATION,
         asks_model=bool(settings.model_url),
+        is_open=settings.REGISTRATION != "roster",
     )
 
 

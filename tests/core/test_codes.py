@@ -5,17 +5,21 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import pytest
+import redis
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import literal, select
 
-from app.core.errors import TooManyTries, WrongCode
-from app.core.proof import codes
-from app.models.access import Code, Purpose
+from app.core.errors import CodesAway, TooManyTries, WrongCode
+from app.core.proof import codes, redis_shelf, shelves
+from app.models.access import Code, Purpose, TryCount
+from tests.servers import free_port
 
 KEYS = ["a key for these tests alone"]
 ADA = "ada@learn.agency.example"
 QUARTER = timedelta(minutes=15)
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+pytestmark = pytest.mark.usefixtures("shelf")
 
 
 class Other(StrEnum):
@@ -37,6 +41,14 @@ def check(db, digits, address=ADA, *, purpose=Purpose.REGISTRATION, keys=KEYS):
 def wrong(digits):
     """Six digits that are not these."""
     return f"{(int(digits) + 1) % 10**6:06d}"
+
+
+def digest_of(db, shelf, purpose, address, code_id):
+    """What stands on the shelf for the digits of a code."""
+    if shelf == "database":
+        return db.get_one(Code, code_id).secret_hash
+    kept = shelves.of(db).unused(db, [purpose.value], address, START - timedelta(days=9999))
+    return next(each.digest for each in kept if each.code_id == code_id)
 
 
 def use_up_the_tries(db, digits, address=ADA):
@@ -87,7 +99,7 @@ def test_a_code_opens_neither_another_address_nor_another_purpose(db):
         check(db, digits, purpose=Other.OTHER)
 
 
-def test_the_same_digits_are_hashed_anew_for_each_address_purpose_and_key(db):
+def test_the_same_digits_are_hashed_anew_for_each_address_purpose_and_key(db, shelf):
     rows = [
         ("a@x.example", Purpose.REGISTRATION, KEYS),
         ("b@x.example", Purpose.REGISTRATION, KEYS),
@@ -97,20 +109,19 @@ def test_the_same_digits_are_hashed_anew_for_each_address_purpose_and_key(db):
     for _ in range(10):
         for number, (address, purpose, keys) in enumerate(rows):
             code_id, digits = codes.issue(db, purpose, address, lifetime=QUARTER, keys=keys)
-            stored = db.get_one(Code, code_id).secret_hash
-            assert stored is not None
-            assert digits not in stored
-            assert len(stored) == 64
+            stored = digest_of(db, shelf, purpose, address, code_id)
+            assert re.fullmatch("[0-9a-f]{64}", stored)
             seen.setdefault((number, digits), stored)
     assert len(set(seen.values())) == len(seen)
 
 
-def test_a_row_without_digits_is_opened_by_none(db):
+def test_a_row_without_digits_is_opened_by_none(db, shelf):
     codes.issue_none(db, Purpose.REGISTRATION, ADA, lifetime=QUARTER)
     db.commit()
     with pytest.raises(WrongCode):
         check(db, "000000")
-    assert db.scalar(select(Code.secret_hash)) is None
+    (kept,) = shelves.of(db).unused(db, [Purpose.REGISTRATION.value], ADA, START)
+    assert (kept.digest, kept.purpose) == (None, "registration")
 
 
 def test_blanks_dashes_and_dots_around_the_digits_are_forgiven(db):
@@ -239,6 +250,77 @@ def test_a_code_survives_a_new_key_while_the_former_one_is_listed(db):
         check(db, digits, keys=["a new key"])
 
 
+def test_a_code_is_bound_to_who_asked_for_it(db):
+    _id, digits = codes.issue(
+        db, Purpose.SIGN_IN, ADA, requester="this browser", lifetime=QUARTER, keys=KEYS
+    )
+    db.commit()
+    for other in ("", "another browser"):
+        with pytest.raises(WrongCode):
+            codes.check(db, Purpose.SIGN_IN, ADA, digits, requester=other, keys=KEYS)
+    found = codes.check(db, Purpose.SIGN_IN, ADA, digits, requester="this browser", keys=KEYS)
+    assert found == _id
+
+
+def test_the_codes_of_an_address_that_nobody_has_any_more_are_over(db):
+    kept, _digits = issue(db, "grace@x.example")
+    ended = [issue(db, purpose=each)[0] for each in (Purpose.RESET, Purpose.SIGN_IN)]
+    codes.end_of(db, [ADA])
+    assert [codes.is_unused(db, each) for each in [*ended, kept]] == [False, False, True]
+    codes.end_of(db, select(literal("grace@x.example")))
+    assert not codes.is_unused(db, kept)
+
+
+@pytest.mark.parametrize("shelf", ["redis"], indirect=True)
+class TestInRedis:
+    def test_nothing_there_names_an_address_or_the_digits_and_all_of_it_ends_by_itself(
+        self, db, redis_server
+    ):
+        _id, digits = issue(db)
+        with redis.Redis.from_url(redis_server.url, decode_responses=True) as connection:
+            names = connection.keys()
+            assert len(names) == 2
+            for name in names:
+                whole = QUARTER + codes.REMEMBERED
+                assert timedelta(0) < timedelta(seconds=connection.ttl(name)) <= whole
+                kind = connection.type(name)
+                held = connection.get(name) if kind == "string" else connection.zrange(name, 0, -1)
+                assert ADA not in f"{name} {held}"
+                assert not re.search(rf"\b{digits}\b", f"{name} {held}")
+
+    def test_what_ran_out_long_ago_makes_room_for_the_next_code(self, db):
+        with time_machine.travel(START, tick=False) as clock:
+            issue(db)
+            clock.shift(QUARTER + codes.REMEMBERED)
+            young, _digits = issue(db)
+            long_ago = START - timedelta(days=1)
+            kept = shelves.of(db).unused(db, [Purpose.REGISTRATION.value], ADA, long_ago)
+        assert [each.code_id for each in kept] == [young]
+
+    def test_an_id_is_never_given_again_by_a_redis_that_lost_everything(self, db, redis_server):
+        lost, _digits = issue(db)
+        with redis.Redis.from_url(redis_server.url) as connection:
+            connection.flushall()
+        _id, _digits = issue(db)
+        assert not codes.is_unused(db, lost)
+        with pytest.raises(WrongCode):
+            codes.use(db, Purpose.REGISTRATION, ADA, lost)
+
+    def test_without_redis_nothing_is_made_or_tried_and_no_try_is_counted(self, db):
+        db.info[shelves.ON] = redis_shelf.at(f"redis://127.0.0.1:{free_port()}/0")
+        for _ in range(codes.LIMIT.tries + 1):
+            with pytest.raises(CodesAway) as refused:
+                check(db, "123456")
+        assert refused.value.status == 503
+        for purpose in (Purpose.REGISTRATION, Purpose.SIGN_IN):
+            with pytest.raises(CodesAway):
+                issue(db, purpose=purpose)
+        with pytest.raises(CodesAway):
+            codes.issue_none(db, Purpose.SIGN_IN, ADA, lifetime=QUARTER)
+        assert db.scalars(select(TryCount)).all() == []
+
+
+@pytest.mark.parametrize("shelf", ["database"], indirect=True)
 def test_tidying_keeps_the_codes_that_somebody_can_still_be_told_about(db):
     with time_machine.travel(START, tick=False) as clock:
         old, _digits = issue(db)

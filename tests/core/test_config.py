@@ -69,7 +69,35 @@ BAD = {
     "UPLOAD_LIMIT": ["0"],
     "GEOIP_DATABASE": ["/nowhere/cities.mmdb", __file__, "/", "a\0b"],
     "LOG_LEVEL": ["loud"],
+    "PHONE_REGION": ["XX", "Netherlands", "+31"],
+    "TWILIO_ACCOUNT_SID": ["AC1", "SK" + "0" * 32],
+    "TWILIO_CONTENT_SID": ["template", "HX" + "g" * 32],
+    "TWILIO_WHATSAPP_FROM": ["0612345678", "MG1", "Rollcall"],
+    "TWILIO_BASE_URL": ["api.twilio.com"],
+    "WHATSAPP_TIMEOUT": ["0", "61"],
 }
+
+
+TWILIO = {
+    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+    "TWILIO_AUTH_TOKEN": "0123456789abcdef",
+    "TWILIO_WHATSAPP_FROM": "whatsapp:+14155238886",
+    "TWILIO_CONTENT_SID": "HX" + "1" * 32,
+}
+
+
+def test_whatsapp_is_set_up_whole_or_not_at_all(load):
+    assert load(**TWILIO).twilio
+    assert load(**TWILIO).TWILIO_WHATSAPP_FROM == "+14155238886"
+    assert load().whatsapp, "shown in the mailbox of development"
+    assert not load(MAIL_SERVER="mail.agency.example").whatsapp
+    assert not load(**LIVE).whatsapp
+    assert load(**LIVE, **TWILIO).whatsapp
+    for name in TWILIO:
+        [problem] = problems(load, **{each: TWILIO[each] for each in TWILIO if each != name})
+        assert problem.startswith(f"{name} missing: ")
+    plain = {"TWILIO_BASE_URL": "http://api.twilio.example"}
+    assert "TWILIO_BASE_URL is plain http" in problems(load, **LIVE, **TWILIO, **plain)[0]
 
 
 @pytest.mark.parametrize("name", BAD)

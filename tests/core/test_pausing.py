@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 
 from app.addresses import BadAddress
 from app.core.audit import Event, Origin
-from app.core.entry import letters, pausing, recovery, registration, signin
+from app.core.entry import by_code, by_link, letters, pausing, recovery, registration, signin
+from app.core.entry.by_code import Door
 from app.core.errors import (
     CannotSignIn,
     ClosedForGood,
@@ -381,6 +382,8 @@ def ask(db, terms, mails, purpose):
         pausing.begin(db, ADA, ADA, terms=terms, origin=HERE)
     elif purpose is Purpose.REGISTRATION:
         registration.begin(db, "Lovelace", ADA, terms=terms, origin=HERE)
+    elif purpose is Purpose.SIGN_IN:
+        by_code.ask(db, ADA, Door(purpose, 15 * MINUTE), terms=terms, origin=HERE)
     else:
         recovery.ask_reset(db, ADA, terms=terms, origin=HERE)
     db.commit()
@@ -393,12 +396,18 @@ def press(db, terms, purpose, token):
         pausing.lift_by_link(db, token, terms=terms, origin=HERE)
     elif purpose is Purpose.REGISTRATION:
         registration.finish_by_link(db, token, NEW, terms=terms, origin=HERE)
+    elif purpose is Purpose.SIGN_IN:
+        linked = by_link.read(db, token, terms=terms)
+        by_link.prove(db, linked, Door(purpose, 15 * MINUTE), origin=HERE)
     else:
         recovery.choose_by_link(db, purpose, token, NEW, terms=terms, origin=HERE)
     db.commit()
 
 
-@pytest.mark.parametrize("purpose", Purpose)
+WITH_A_BUTTON = [*codes.BY_MAIL, Purpose.SIGN_IN, Purpose.UNPAUSE]
+
+
+@pytest.mark.parametrize("purpose", WITH_A_BUTTON)
 def test_a_hundred_wrong_codes_close_the_way_until_the_button_is_pressed(
     db, people, terms, clock, mails, purpose
 ):
@@ -414,6 +423,27 @@ def test_a_hundred_wrong_codes_close_the_way_until_the_button_is_pressed(
     code_id, digits = codes.issue(db, purpose, ADA, lifetime=15 * MINUTE, keys=terms.keys)
     assert codes.check(db, purpose, ADA, digits, keys=terms.keys) == code_id
     codes.use(db, purpose, ADA, code_id)
+
+
+@pytest.mark.parametrize("purpose", [Purpose.API, Purpose.GPT])
+@pytest.mark.parametrize("way", [Purpose.RESET, Purpose.SIGN_IN])
+def test_a_way_that_has_no_button_is_open_again_once_its_owner_came_in_otherwise(
+    db, people, terms, clock, mails, purpose, way
+):
+    people.account(ADA)
+    type_wrong_codes(db, clock, terms, purpose)
+    door = Door(purpose, 15 * MINUTE)
+    for refused in (True, False):
+        clock.shift(timedelta(days=30))
+        by_code.ask(db, ADA, door, terms=terms, origin=HERE)
+        db.commit()
+        code = mails.code(ADA)
+        if refused:
+            with pytest.raises(ClosedForGood):
+                by_code.prove(db, ADA, code, door, terms=terms, origin=HERE)
+            press(db, terms, way, ask(db, terms, mails, way)[0])
+        else:
+            by_code.prove(db, ADA, code, door, terms=terms, origin=HERE)
 
 
 def test_ninety_nine_wrong_codes_close_nothing(db, terms, clock):

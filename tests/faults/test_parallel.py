@@ -11,13 +11,15 @@ from threading import Barrier
 import pytest
 from sqlalchemy import func, select, update
 
-from app.core import outbox, throttle
+from app.core import clock, outbox, throttle
 from app.core.audit import NOWHERE
-from app.core.entry import first_admin, registration, signin
+from app.core.entry import by_code, by_link, first_admin, recovery, registration, signin
+from app.core.entry.by_code import Door
 from app.core.errors import LinkDead, Refusal, TooManyTries, WrongCode
 from app.core.outbox import Kind
 from app.core.people import roles
-from app.core.proof import codes
+from app.core.proof import codes, links, stamps
+from app.core.proof.links import Link
 from app.edge import ours
 from app.models.access import Purpose, SignInSession, TryCount
 from app.models.people import RoleGrant, User
@@ -80,6 +82,7 @@ def test_forty_tries_at_once_count_exactly_to_the_limit(at_once, db):
     assert db.scalar(select(TryCount.count)) == 5
 
 
+@pytest.mark.usefixtures("shelf")
 @pytest.mark.parametrize("place", [0, 20, 39])
 def test_forty_guesses_at_a_code_are_five_and_the_right_one_is_then_dead(place, at_once, db, terms):
     lifetime = terms.code_lifetime
@@ -108,6 +111,7 @@ def test_forty_guesses_at_a_code_are_five_and_the_right_one_is_then_dead(place, 
         codes.check(db, PURPOSE, ADA, digits, keys=terms.keys)
 
 
+@pytest.mark.usefixtures("shelf")
 def test_five_wrong_codes_at_once_end_the_right_one(at_once, db, terms):
     digits = codes.issue(db, PURPOSE, ADA, lifetime=terms.code_lifetime, keys=terms.keys)[1]
     db.commit()
@@ -121,6 +125,7 @@ def test_five_wrong_codes_at_once_end_the_right_one(at_once, db, terms):
         codes.check(db, PURPOSE, ADA, digits, keys=terms.keys)
 
 
+@pytest.mark.usefixtures("shelf")
 def test_one_code_thirty_times_at_once_is_good_once(at_once, db, terms):
     for _round in range(5):
         code_id, _digits = codes.issue(
@@ -131,6 +136,40 @@ def test_one_code_thirty_times_at_once_is_good_once(at_once, db, terms):
         assert seen == {"done": 1, "wrong_code": 29}
 
 
+@pytest.mark.usefixtures("shelf")
+def test_a_code_its_button_and_a_new_password_at_once_let_one_in_and_never_wait_for_each_other(
+    at_once, db, terms, people
+):
+    user = people.account(ADA, verified_at=clock.now())
+    reset = {"user": user.id, "stamp": stamps.stamp_of(user)}
+    new_password = links.mint(Link.RESET, reset, keys=terms.keys)
+    door = Door(Purpose.SIGN_IN, terms.code_lifetime, "this browser")
+    for number in range(4):
+        code_id, digits = codes.issue(
+            db, door.purpose, ADA, requester=door.requester, lifetime=door.lifetime, keys=terms.keys
+        )
+        db.commit()
+        linked = by_link.Linked(ADA, code_id, "")
+
+        def come(db, n):
+            if n == 0 and number == 0:  # noqa: B023
+                recovery.choose_by_link(
+                    db, Purpose.RESET, new_password, "amber tram at noon", terms=terms,
+                    origin=NOWHERE,
+                )  # fmt: skip
+                return
+            if n % 2:
+                by_code.prove(db, ADA, digits, door, terms=terms, origin=NOWHERE)  # noqa: B023
+            else:
+                by_link.prove(db, linked, door, origin=NOWHERE)  # noqa: B023
+            signin.admit(db, user.id, "code", NOWHERE, remember=False, lifetimes=terms.lifetimes)
+
+        seen = outcomes(at_once(come, 12))
+        assert seen["done"] in ({1, 2} if number == 0 else {1})
+        assert set(seen) <= {"done", "wrong_code", "link_dead", "too_many_tries"}
+
+
+@pytest.mark.usefixtures("shelf")
 def test_two_codes_of_one_person_at_once_are_good_once_and_never_wait_for_each_other(
     at_once, db, terms
 ):

@@ -261,14 +261,14 @@ def test_every_permission_to_look_is_on_the_page(visitor):
 
 
 ABOUT_NOBODY = {
-    "api_keys", "audit_checkpoints", "audit_head", "audit_rollups", "chatbot_contents",
-    "chatbot_lo_root_association", "clients", "emergency", "figures", "list_in_force",
+    "api_keys", "audit_checkpoints", "audit_head", "audit_rollups", "carriers",
+    "chatbot_contents", "chatbot_lo_root_association", "clients", "emergency", "figures", "list_in_force",
     "program_retention", "signing_keys",
 }  # fmt: skip
 """Tables in which nothing stands about a learner."""
 
 SAID_AS = {
-    "client_codes": "Codes that we mail",
+    "client_codes": "Codes that we send",
     "credentials": "Other ways to sign in",
     "profiles": "full name and country",
     "saved_conversations": "Conversations that you saved",
@@ -276,7 +276,7 @@ SAID_AS = {
     "audit_entries": "The audit log",
     "audit_floods": "Counts of tries",
     "chat_history": "Conversations",
-    "codes": "Codes that we mail",
+    "codes": "Codes that we send",
     "disclaimer_acceptances": "What you accepted",
     "entitlements": "Your account",
     "file_parts": "A file of conversations",

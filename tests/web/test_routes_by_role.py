@@ -42,6 +42,9 @@ LEARNERS = """
 /accept_disclaimer/<code>
 /account
 /account/password
+/account/phone
+/account/phone/code
+/account/phone/remove
 /account/sessions/<int(max=2147483647):session_id>/end
 /account/sessions/end-others
 /chat

@@ -338,7 +338,7 @@ def rows(db):
     return [db.scalar(select(func.count()).select_from(table)) for table in tables]
 
 
-ASKING = ["/register", "/forgot-password", "/first-time-password"]
+ASKING = ["/register", "/forgot-password", "/first-time-password", "/login/code"]
 TYPING = ["/register/password", "/reset-password", "/setup-password", "/lift-pause"]
 
 

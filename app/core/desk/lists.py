@@ -24,16 +24,18 @@ Row = TypeVar("Row")
 Place = TypeVar("Place")
 
 
-def write_messages(db: Session, wanted: mailbox.Filter) -> Iterator[str]:
+def write_messages(db: Session, wanted: mailbox.Filter, *, whole_numbers: bool) -> Iterator[str]:
     """The messages that fit, newest first: where each stands, and nothing of what it says."""
     header = ["Sent to", "What it is", "State", "Tries", "Written", "Sent", "Answer"]
+    header += ["Channel", "Provider says"]
 
     def fetch(before: tuple[datetime, int] | None) -> list[Any]:
         return mailbox.find(db, wanted, before=before, limit=BATCH)
 
     rows = (
-        [each.recipient, each.kind, each.state, each.attempts, as_text(each.created_at),
-         as_text(each.sent_at), each.last_error or ""]
+        [mailbox.recipient(each, whole=whole_numbers), each.kind, each.state, each.attempts,
+         as_text(each.created_at), as_text(each.sent_at), each.last_error or "", each.channel,
+         each.provider_state or ""]
         for each in _all(fetch, lambda each: (each.created_at, each.id), None)
     )  # fmt: skip
     return write_csv(header, rows)

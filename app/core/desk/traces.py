@@ -46,7 +46,9 @@ METHODS = {
     "password": N_("by password"),
     "registration": N_("by registering"),
     "reset": N_("by the mail for a new password"),
+    "phone": N_("to add a number"),
     "setup": N_("by the mail to set a password"),
+    "whatsapp": N_("by a code on WhatsApp"),
 }
 MAILS = {
     "have_account": N_("mail “You have an account”"),
@@ -59,12 +61,15 @@ MAILS = {
     "off_list": N_("mail “Taken off the list”"),
     "password_changed": N_("note of a changed password"),
     "paused": N_("note of a pause"),
+    "phone_added": N_("note of an added number"),
+    "phone_removed": N_("note of a removed number"),
     "registration_code": N_("registration code"),
     "reset": N_("mail for a new password"),
     "setup": N_("mail to set a password"),
     "shut_out": N_("mail “You may not come in”"),
     "spelling": N_("mail “Type it as it was”"),
     "welcome": N_("welcome mail"),
+    "whatsapp_code": N_("code by WhatsApp"),
 }
 """What each kind of mail is called in a sentence."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
-from sqlalchemy import update
+from sqlalchemy import func, literal, update
 from sqlalchemy.orm import Session
 
 from app.addresses import canonical
@@ -19,13 +19,24 @@ from app.core.audit import Event, Origin
 from app.core.entry import letters, opening, signin
 from app.core.entry.letters import Asked
 from app.core.entry.terms import Terms
-from app.core.errors import LinkDead, NoLongerListed, Refusal, TooManyTries, WrongCode
-from app.core.people import users
+from app.core.errors import (
+    LinkDead,
+    NoLongerListed,
+    PasswordNeeded,
+    Refusal,
+    TooManyTries,
+    WrongCode,
+)
+from app.core.people import roles, users
 from app.core.proof import codes
 from app.core.proof.codes import RanOut
 from app.core.throttle import Limit
+from app.database import UtcDateTime
 from app.models.access import Purpose
 from app.models.people import CameBy, User
+
+PURPOSES = (Purpose.SIGN_IN, Purpose.API, Purpose.GPT)
+"""The doors that prove a mailbox here."""
 
 MOST_ASKED = Limit(tries=10, window=timedelta(minutes=15))
 """Codes for one purpose and address; `outbox.MOST` keeps the mailbox from being filled."""
@@ -36,20 +47,22 @@ class Door:
     """Which door asks: for what, by whom, and whom it lets in.
 
     `requester` is the cookie of our pages, the id of a GPT's key, or the client of a widget.
-    `is_open` lets people in who are on no list and have no account.
+    `is_open` lets people in who are on no list and have no account; without `for_roles` who has a
+    role must come by password.
     """
 
     purpose: Purpose
     lifetime: timedelta
     requester: str = ""
     is_open: bool = False
+    for_roles: bool = True
 
 
 def ask(db: Session, email: str, door: Door, *, terms: Terms, origin: Origin) -> str:
     """Mail a code to who may come in, or why they may not; the canonical address.
 
-    Raises `BadAddress` for what is no address, and `TooManyTries`, for known and unknown alike.
-    The caller commits.
+    Raises `BadAddress` for what is no address, and `TooManyTries` and `CodesAway`, for known and
+    unknown alike. The caller commits.
     """
     address = canonical(email)
     scope = f"ask:{door.purpose.value}"
@@ -58,7 +71,7 @@ def ask(db: Session, email: str, door: Door, *, terms: Terms, origin: Origin) ->
         signin.refuse(
             db, TooManyTries(until), door.purpose.value, origin, address=address, why="asked"
         )
-    kind = letters.to_sign_in(db, email, is_open=door.is_open)
+    kind = letters.to_sign_in(db, email, is_open=door.is_open, for_roles=door.for_roles)
     asked = Asked(door.purpose, door.lifetime, door.requester)
     letters.send(db, kind, email, terms=terms, asked=asked)
     audit.record(
@@ -72,8 +85,8 @@ def prove(db: Session, email: str, typed: str, door: Door, *, terms: Terms, orig
     """Use up the code that was mailed to `email`, and open the account that it is the first of.
 
     The id of its person, who is still to be let in. Raises `BadAddress`, `NotSixDigits`,
-    `TooManyCodes`, `RanOut` or `WrongCode`, which are committed as refused; the caller commits all
-    else.
+    `TooManyCodes`, `RanOut` or `WrongCode`, which are committed as refused, or `CodesAway`; the
+    caller commits all else.
     """
     address = canonical(email)
     found = users.find(db, address, email)
@@ -84,22 +97,43 @@ def prove(db: Session, email: str, typed: str, door: Door, *, terms: Terms, orig
             db, door.purpose, mailbox, typed, requester=door.requester, counted_as=address,
             keys=terms.keys,
         )  # fmt: skip
-        codes.use(db, door.purpose, mailbox, code_id, counted_as=address)
-        if found is None:
-            return _open(db, address, email, door, origin).id
     except (TooManyTries, RanOut, WrongCode) as refusal:
         signin.refuse(db, refusal, method, origin, address=address)
-    except (LinkDead, NoLongerListed) as refusal:
+    try:
+        return claim(db, email, code_id, door, origin)
+    except (LinkDead, NoLongerListed, PasswordNeeded, WrongCode) as refusal:
         _late(db, refusal, method, origin, address)
-    user = found[0]
-    # The first proof of the mailbox is a change of the account: mailed links die with it.
-    db.execute(
-        update(User)
-        .where(User.id == user.id, User.verified_at.is_(None))
-        .values(verified_at=clock.now())
-        .execution_options(synchronize_session=False)
-    )
-    return user.id
+
+
+def claim(db: Session, email: str, code_id: int, door: Door, origin: Origin) -> int:
+    """Use up this code, which was mailed to `email`; the id of its person, whose account it opens.
+
+    Raises `WrongCode` where another request was first, and where the truth changed since the mail
+    went `NoLongerListed`, `LinkDead` or `PasswordNeeded`. The caller commits, or rolls back.
+    """
+    address = canonical(email)
+    found = users.find(db, address, email)
+    if found and not door.for_roles and roles.has_any(db, found[0].id):
+        raise PasswordNeeded
+    mailbox = found[0].mailbox if found else address
+    if found:
+        # The first proof of the mailbox is a change of the account: mailed links die with it. The
+        # person's row comes first in every journey: two at once would else wait for each other.
+        db.execute(
+            update(User)
+            .where(User.id == found[0].id)
+            .values(
+                verified_at=func.coalesce(User.verified_at, literal(clock.now(), UtcDateTime()))
+            )
+            .execution_options(synchronize_session=False)
+        )
+    codes.use(db, door.purpose, mailbox, code_id, counted_as=address)
+    if found is None:
+        return _open(db, address, email, door, origin).id
+    for each in PURPOSES:
+        # A way that wrong codes closed for good is open again once its owner came in by another.
+        throttle.clear(db, codes.scope(each), address)
+    return found[0].id
 
 
 def _open(db: Session, address: str, email: str, door: Door, origin: Origin) -> User:
@@ -112,6 +146,6 @@ def _open(db: Session, address: str, email: str, door: Door, origin: Origin) -> 
 
 
 def _late(db: Session, refusal: Refusal, method: str, origin: Origin, address: str) -> NoReturn:
-    # Taken off the list, or opened by another door, since the mail went: the code is no good.
+    # Used, off the list, opened by another door, or given a role since the mail went.
     db.rollback()
     signin.refuse(db, WrongCode(), method, origin, address=address, why=refusal.code)

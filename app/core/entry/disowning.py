@@ -1,7 +1,7 @@
 """'This wasn't me': who did not sign in themselves shuts every door to their account by mail.
 
 The link works without signing in. It ends every session, takes the password away, which somebody
-else knows, and mails a way to a new one.
+else knows, and the number that codes go to, and mails a way to a new password.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.core import audit, clock
 from app.core.audit import Event, Origin
-from app.core.entry import letters, renewing
+from app.core.entry import letters, own_phone, renewing
 from app.core.entry.terms import Terms
 from app.core.errors import LinkDead
 from app.core.outbox import Cap, Kind
@@ -53,6 +53,7 @@ def disown(db: Session, token: str, *, terms: Terms, origin: Origin) -> str:
         raise LinkDead
     renewing.end_mailed(db, user)
     renewing.remember_former(db, user)
+    own_phone.take_away(db, user)
     _end_sessions(db, user.id)
     audit.record(db, Event.INTRUSION_REPORTED, origin, user_id=user.id)
     letters.send(db, Kind.RESET, user.email, terms=terms, cap=Cap.NONE)

@@ -17,7 +17,7 @@ from app.addresses import canonical
 from app.core import clock, outbox
 from app.core.entry.terms import Terms
 from app.core.outbox import Cap, Kind
-from app.core.people import users
+from app.core.people import roles, users
 from app.core.proof import codes
 from app.core.roster.files import surname_key
 from app.models.access import Purpose
@@ -36,6 +36,7 @@ PURPOSES = {
     Kind.SETUP: Purpose.SETUP,
     Kind.SIGN_IN_CODE: Purpose.SIGN_IN,
     Kind.WELCOME: Purpose.SETUP,
+    Kind.WHATSAPP_CODE: Purpose.SIGN_IN,
 }
 """The kinds that carry a code, and what it is for."""
 
@@ -64,16 +65,22 @@ def to_recover(db: Session, email: str, last_name: str | None) -> Kind:
     return Kind.RESET if user.has_password() else Kind.SETUP
 
 
-def to_sign_in(db: Session, email: str, *, is_open: bool) -> Kind:
-    """The answer to who wants a code to sign in with; `is_open` lets in who is on no list too."""
+def to_sign_in(db: Session, email: str, *, is_open: bool, for_roles: bool = True) -> Kind:
+    """The answer to who wants a code to sign in with.
+
+    `is_open` lets in who is on no list too; `for_roles` who has a role.
+    """
     known = _known(db, email)
+    # Asked about nobody too, so that every address costs the same queries.
+    has_role = roles.has_any(db, known.person[0].id if known.person else 0)
     if known.person is None:
         unknown = Kind.SIGN_IN_CODE if is_open else Kind.NO_ACCOUNT
         kind = _on_list(known, None, unknown)
         return Kind.SIGN_IN_CODE if kind is Kind.REGISTRATION_CODE else kind
     user, listed = known.person
-    shut_out = users.shut_out_reason(user, listed=listed) is not None
-    return Kind.SHUT_OUT if shut_out else Kind.SIGN_IN_CODE
+    if users.shut_out_reason(user, listed=listed) is not None:
+        return Kind.SHUT_OUT
+    return Kind.PASSWORD_NEEDED if has_role and not for_roles else Kind.SIGN_IN_CODE
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,7 @@ def send(
         sealed = outbox.seal(digits, keys=terms.keys)
         until = clock.now() + lifetime
         facts |= {"code_id": code_id, "purpose": purpose.value, "until": until.isoformat()}
+        facts |= {"asked_by": codes.mark_of(requester)}
     outbox.queue(
         db,
         kind,

@@ -16,17 +16,20 @@ from app.core.entry.terms import Terms
 from app.core.errors import N_, LinkDead, PasswordRefused
 from app.core.outbox import Cap, Kind
 from app.core.people import roles, sessions
-from app.core.proof import codes, guesses, passwords, stamps
+from app.core.proof import codes, credentials, guesses, passwords, stamps
 from app.core.throttle import Limit
 from app.database import UtcDateTime
-from app.models.access import FormerPassword, Purpose, SignInSession
+from app.models.access import CredentialKind, FormerPassword, Purpose, SignInSession
 from app.models.people import User
 
 REMEMBERED = 5
 """Passwords that are not taken again, the present one among them."""
 
-MAILED = (Purpose.RESET, Purpose.SETUP, Purpose.UNPAUSE)
-"""What was mailed about a password; it ends with every new one."""
+MAILED = (Purpose.RESET, Purpose.SETUP, Purpose.UNPAUSE, Purpose.SIGN_IN, Purpose.API, Purpose.GPT)
+"""What was mailed that opens the account, or is about its password; it ends with every new one."""
+
+BY_PHONE = (Purpose.SIGN_IN, Purpose.API)
+"""What a code to a proven number may be good for."""
 
 CHOICES = Limit(tries=30, window=timedelta(minutes=10))
 """New passwords that one account may try: each costs up to `REMEMBERED` hashes."""
@@ -115,10 +118,13 @@ def renew(
 
 
 def end_mailed(db: Session, user: User) -> None:
-    """End the codes that were mailed about the password of `user`, and a pause."""
+    """End the codes that were mailed to `user`, and a pause."""
     for each in MAILED:
         codes.end_all(db, each, user.mailbox, counted_as=user.counted_as)
     guesses.lift(db, user.counted_as)
+    for phone in credentials.of(db, user.id, CredentialKind.PHONE):
+        for each in BY_PHONE:
+            codes.end_all(db, each, phone.identifier)
 
 
 def changed_since(db: Session, user_id: int, moment: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -16,7 +17,7 @@ from app.core import audit, clock, floods, outbox
 from app.core.audit import Event, Origin
 from app.core.entry import letters, pausing, renewing
 from app.core.entry.terms import Terms
-from app.core.errors import CannotSignIn, Refusal, TooManyTries
+from app.core.errors import CannotSignIn, CodesAway, Refusal, TooManyTries
 from app.core.outbox import Cap, Kind
 from app.core.people import sessions, users
 from app.core.people.sessions import Lifetimes, Seat
@@ -126,7 +127,7 @@ def check_password(
         right = hashing.verify_password(password, stored, rounds=terms.rounds)
     if not right:
         if guess.is_last:
-            pausing.begin(db, address, email, terms=terms, origin=origin)
+            _tell_of_pause(db, address, email, terms, origin)
         refuse(db, CannotSignIn(), "confirm", origin, user_id=user_id, why="wrong")
     guesses.forgive(db, guess)
 
@@ -245,10 +246,17 @@ def _refuse_password(
     origin: Origin,
 ) -> NoReturn:
     if checked.user_id is not None and not hashing.is_readable(checked.stored):
-        letters.send(db, letters.to_recover(db, email, None), email, terms=terms)
+        with suppress(CodesAway):  # The answer must not tell that there was something to mail.
+            letters.send(db, letters.to_recover(db, email, None), email, terms=terms)
     elif guess.is_last:
-        pausing.begin(db, address, email, terms=terms, origin=origin)
+        _tell_of_pause(db, address, email, terms, origin)
     refuse(db, CannotSignIn(), "password", origin, address=address, why="wrong")
+
+
+def _tell_of_pause(db: Session, address: str, email: str, terms: Terms, origin: Origin) -> None:
+    # Passwords go on being tried and refused where no code can be made: the pause itself stands.
+    with suppress(CodesAway):
+        pausing.begin(db, address, email, terms=terms, origin=origin)
 
 
 def _count_visit(db: Session, user_id: int, checked: Checked | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from functools import cache
 
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import Select, bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from app.core import clock
@@ -83,6 +83,11 @@ def _permitting() -> Select[list[str]]:
     # Made once: every sign-in asks.
     granted = select(Role.permissions).join(RoleGrant, RoleGrant.role_id == Role.id)
     return granted.where(RoleGrant.user_id == bindparam("user_id"))
+
+
+def has_any(db: Session, user_id: int) -> bool:
+    """Whether this person has any role."""
+    return bool(db.scalar(select(exists().where(RoleGrant.user_id == user_id))))
 
 
 def names_of(db: Session, user_ids: list[int]) -> dict[int, list[str]]:

@@ -101,6 +101,12 @@ def get(db: Session, user_id: int) -> tuple[User, bool]:
     return row[0], bool(row[1])
 
 
+def find_by_id(db: Session, user_id: int) -> tuple[User, bool] | None:
+    """As `get`, for an id that may be nobody's: None then."""
+    row = db.execute(_getting(), {"user_id": user_id}).one_or_none()
+    return None if row is None else (row[0], bool(row[1]))
+
+
 # Statements that every sign-in asks are made once: making one takes longer than its answer.
 
 

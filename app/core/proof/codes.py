@@ -4,7 +4,7 @@ Bound to purpose and address, and where it matters to the requester: the cookie 
 key of a GPT, the client of a widget; never a network. Five wrong tries within 15 minutes of the
 first end all live codes of that scope and address, and a new code resets nothing (NIST SP
 800-63B-4 §3.1.3.2). Codes that the same pages take are of one scope: else three pages would be
-three times as many tries.
+three times as many tries. `shelves` is where codes wait; tries are counted in the database.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete
 from sqlalchemy.orm import Session
 
 from app.core import clock, throttle
 from app.core.errors import N_, ClosedForGood, Refusal, TooManyCodes, TooManyTries, WrongCode
+from app.core.proof import shelves
 from app.core.throttle import Limit
 from app.models.access import Code, Purpose
 
@@ -116,12 +117,15 @@ def check_any(
     """Count a try, compare, and return the code that fits, still unused.
 
     All `purposes` are of one scope; a code of another `requester` fits nobody. `counted_as` is the
-    canonical form where `address` is one of several spellings of it. Raises `NotSixDigits`
-    (uncounted), `TooManyTries`, `RanOut` or `WrongCode`. The count is committed before anything is
-    compared; that the last try ended the codes is not, so the caller commits the refusal.
+    canonical form where `address` is one of several spellings of it. Raises `NotSixDigits` or
+    `CodesAway` (uncounted), `TooManyTries`, `RanOut` or `WrongCode`. The count is committed before
+    anything is compared; that the last try ended the codes is not, so the caller commits the
+    refusal.
     """
     digits = normalise(typed)
     counted = scope(purposes[0])
+    shelf = shelves.of(db)
+    shelf.reach()
     try:
         number = throttle.count(db, counted, counted_as or address, LIMIT)
     except ClosedForGood:
@@ -129,23 +133,17 @@ def check_any(
     except TooManyTries as refusal:
         raise TooManyCodes(refusal.until) from None
     now = clock.now()
-    rows = db.execute(
-        select(Code.id, Code.purpose, Code.secret_hash, Code.expires_at).where(
-            Code.purpose.in_([each.value for each in purposes]),
-            Code.address == address,
-            Code.used_at.is_(None),
-            Code.expires_at > now - REMEMBERED,
-        )
-    ).all()
+    names = [each.value for each in purposes]
+    rows = shelf.unused(db, names, address, now - REMEMBERED)
     wanted = {
         each.value: [_digest(key, each, address, digits, requester) for key in keys]
         for each in purposes
     }
-    fitting = [row for row in rows if any(_same(row.secret_hash, w) for w in wanted[row.purpose])]
+    fitting = [row for row in rows if any(_same(row.digest, w) for w in wanted[row.purpose])]
     known = {each.value: each for each in purposes}
     for row in fitting:
         if row.expires_at > now:
-            return Fitting(int(row.id), known[row.purpose])
+            return Fitting(row.code_id, known[row.purpose])
     if number == LIMIT.tries:
         _run_out(db, counted, address)
     raise RanOut(known[fitting[0].purpose]) if fitting else WrongCode
@@ -158,8 +156,6 @@ def use(
 
     Raises `WrongCode` where another request was first: a code is good once.
     """
-    # One statement ends them all: two people with one code each would otherwise lock each
-    # other's, and wait for ever.
     if code_id not in end_all(db, purpose, address, counted_as=counted_as):
         raise WrongCode
 
@@ -168,24 +164,29 @@ def end_all(
     db: Session, purpose: Purpose, address: str, *, counted_as: str | None = None
 ) -> Sequence[int]:
     """End every live code of `address`, which was proven, and forget its wrong tries; their ids."""
-    ended = db.scalars(
-        update(Code)
-        .where(Code.purpose == purpose.value, Code.address == address, Code.used_at.is_(None))
-        .values(used_at=clock.now())
-        .returning(Code.id)
-    ).all()
+    ended = shelves.of(db).claim(db, purpose.value, address)
     throttle.clear(db, scope(purpose), counted_as or address)
     return ended
 
 
+def end_of(db: Session, addresses: Select[str] | Sequence[str]) -> None:
+    """End every code of these addresses, whatever it is for: nobody is there any more."""
+    shelves.of(db).end_of(db, addresses)
+
+
 def is_unused(db: Session, code_id: int) -> bool:
     """Whether the code is still to be used; wrong tries do not count here."""
-    return db.scalar(select(Code.id).where(Code.id == code_id, Code.used_at.is_(None))) is not None
+    return shelves.of(db).is_unused(db, code_id)
 
 
 def scope(purpose: Purpose) -> str:
     """The name under which wrong tries of this purpose are counted; one for all `BY_MAIL`."""
     return "code:mail" if purpose in BY_MAIL else f"code:{purpose.value}"
+
+
+def mark_of(requester: str) -> str:
+    """What a mailed link knows a requester by; it does not tell who that is. "" for none."""
+    return hashlib.sha256(requester.encode()).hexdigest()[:22] if requester else ""
 
 
 def normalise(typed: str) -> str:
@@ -204,36 +205,22 @@ def normalise(typed: str) -> str:
 
 
 def tidy(db: Session) -> None:
-    """Drop the codes that nobody can be told about any more."""
+    """Drop the codes that nobody can be told about any more; Redis does so by itself."""
     db.execute(delete(Code).where(Code.expires_at < clock.now() - REMEMBERED))
 
 
 def _store(
     db: Session, purpose: Purpose, address: str, digest: str | None, lifetime: timedelta
 ) -> int:
-    now = clock.now()
-    code = Code(
-        purpose=purpose.value,
-        address=address,
-        secret_hash=digest,
-        created_at=now,
-        expires_at=now + lifetime,
+    return shelves.of(db).put(
+        db, purpose.value, address, digest, lifetime=lifetime, kept=REMEMBERED
     )
-    db.add(code)
-    db.flush()  # The mailed link names the code by its id.
-    return code.id
 
 
 def _run_out(db: Session, counted: str, address: str) -> None:
     # Not marked as used: the mailed button, which nobody can guess, goes on working.
-    now = clock.now()
     ended = [each.value for each in Purpose if scope(each) == counted]
-    db.execute(
-        update(Code)
-        .where(Code.purpose.in_(ended), Code.address == address)
-        .where(Code.used_at.is_(None), Code.expires_at > now)
-        .values(expires_at=now)
-    )
+    shelves.of(db).run_out(db, ended, address)
 
 
 def _digest(key: str, purpose: Purpose, address: str, digits: str, requester: str) -> str:

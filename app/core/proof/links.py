@@ -27,6 +27,7 @@ class Link(StrEnum):
     REGISTRATION = "registration"
     RESET = "reset"
     SETUP = "setup"
+    SIGN_IN = "sign-in"
     UNPAUSE = "unpause"
 
 

@@ -23,11 +23,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from app.core import audit, clock, outbox
+from app.core import audit, outbox
 from app.core.audit import Event, Origin
 from app.core.outbox import Kind
 from app.core.people import roles
-from app.models.access import Code
+from app.core.proof import codes
 from app.models.people import Role, RoleGrant, User
 from app.models.records import MessageState, OutgoingMessage
 from app.models.rosters import RosterImport, RosterPair
@@ -130,12 +130,7 @@ def _end_mailed(db: Session, import_id: int) -> None:
     minted when its mail leaves.
     """
     formerly = select(RosterPair.former).where(_moved(import_id))
-    db.execute(
-        update(Code)
-        .where(Code.address.in_(formerly), Code.used_at.is_(None))
-        .values(used_at=clock.now()),
-        execution_options=_QUIET,
-    )
+    codes.end_of(db, formerly)
     whose = select(RosterPair.user_id).where(_moved(import_id))
     waits = [MessageState.QUEUED.value, MessageState.SENDING.value]
     db.execute(

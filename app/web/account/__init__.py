@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from app.core.entry import changing
+from app.core.entry import changing, own_phone
 from app.core.people import places, whereabouts
 from app.core.people.agents import Agent
 from app.core.people.sessions import Presence
@@ -27,6 +27,7 @@ METHODS = {
     "registration": _l("when you registered"),
     "reset": _l("with a new password, by mail"),
     "setup": _l("with your first password, by mail"),
+    "whatsapp": _l("with a code by WhatsApp"),
 }
 """How a session was opened, in words; see `core.entry.signin.admit`."""
 
@@ -41,6 +42,8 @@ def page() -> ResponseReturnValue:
         "account/page.html",
         user=here.user,
         changed_at=changing.changed_at(db, here.user.id),
+        phone=own_phone.of(db, here.user.id),
+        whatsapp=ours().settings.whatsapp,
         whereabouts=shown,
         more=more,
         methods=METHODS,

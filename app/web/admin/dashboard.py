@@ -28,6 +28,8 @@ METHODS = {
     "setup": N_("First password"),
     "first_admin": N_("Set-up link"),
     "confirm": N_("Password asked again"),
+    "whatsapp": N_("Code by WhatsApp"),
+    "phone": N_("Code to add a number"),
 }
 REASONS = {
     "wrong": N_("Wrong password, or nobody of that address"),

@@ -11,7 +11,7 @@ from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from app.core import mailbox
+from app.core import carriers, mailbox
 from app.core import outbox as messages
 from app.core.errors import N_, NotFound, TooManyTries
 from app.core.mailbox import Filter, Preview
@@ -38,6 +38,20 @@ STATES = {
     MessageState.SENT.value: (N_("Sent"), "good"),
     MessageState.SHOWN.value: (N_("In the mailbox"), "good"),
 }
+PROVIDER_STATES = {
+    "accepted": N_("Accepted"),
+    "canceled": N_("Canceled"),
+    "delivered": N_("Delivered"),
+    "failed": N_("Failed"),
+    "queued": N_("Accepted"),
+    "read": N_("Read"),
+    "scheduled": N_("Accepted"),
+    "sending": N_("Being sent"),
+    "sent": N_("Sent"),
+    "undelivered": N_("Not delivered"),
+}
+"""What WhatsApp's provider reports, in words."""
+
 KINDS = {
     Kind.ADDRESS_CHANGED.value: N_("Address changed"),
     Kind.ADMIN_TEST.value: N_("Test mail"),
@@ -50,14 +64,19 @@ KINDS = {
     Kind.NOT_LISTED.value: N_("Not on the list"),
     Kind.OFF_LIST.value: N_("Taken off the list"),
     Kind.PASSWORD_CHANGED.value: N_("Password changed"),
+    Kind.PASSWORD_NEEDED.value: N_("Sign in with your password"),
     Kind.PAUSED.value: N_("Sign-in paused"),
+    Kind.PHONE_ADDED.value: N_("Number added"),
+    Kind.PHONE_REMOVED.value: N_("Number removed"),
     Kind.REGISTRATION_CODE.value: N_("Registration code"),
     Kind.RESET.value: N_("New password"),
     Kind.ROLE_GRANTED.value: N_("New role"),
     Kind.SETUP.value: N_("Set a password"),
     Kind.SHUT_OUT.value: N_("Shut out"),
+    Kind.SIGN_IN_CODE.value: N_("Sign-in code"),
     Kind.SPELLING.value: N_("Address shared by several"),
     Kind.WELCOME.value: N_("Welcome"),
+    Kind.WHATSAPP_CODE.value: N_("Code by WhatsApp"),
 }
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -82,6 +101,9 @@ def outbox() -> ResponseReturnValue:
         kinds={each.value: KINDS.get(each.value, each.value) for each in Kind},
         asked=asked,
         may_write=_may_write(),
+        recipient=_recipient,
+        provider_states=PROVIDER_STATES,
+        failing=carriers.failing(db),
         next_url=f"{url_for('admin.outbox')}?{urlencode(before)}" if more else None,
     )
 
@@ -95,6 +117,8 @@ def outbox_message(message_id: int) -> ResponseReturnValue:
     page = render_template(
         "admin/outbox_message.html",
         message=message,
+        recipient=_recipient(message),
+        provider_state=PROVIDER_STATES.get(message.provider_state or ""),
         state=STATES[message.state],
         kind=KINDS.get(message.kind, message.kind),
         person=db.get(User, message.user_id) if message.user_id else None,
@@ -153,6 +177,15 @@ def asked_for() -> Filter:
         first_day=_day(args.get("from", "")),
         last_day=_day(args.get("until", "")),
     )
+
+
+def may_see_numbers() -> bool:
+    """Whether who asks sees people, and so the whole of a number."""
+    return Permission.PEOPLE_READ.value in identity.permissions()
+
+
+def _recipient(message: OutgoingMessage) -> str:
+    return mailbox.recipient(message, whole=may_see_numbers())
 
 
 def _word(words: type[Word], text: str) -> Word | None:

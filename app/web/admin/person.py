@@ -16,6 +16,7 @@ from wtforms.validators import Optional
 
 from app.core.audit import Origin
 from app.core.desk.people import editing, guarding, removing, showing, standing
+from app.core.entry import own_phone
 from app.core.errors import N_, NotFound, Refusal
 from app.core.people.roles import Permission
 from app.edge import identity
@@ -67,6 +68,7 @@ def people_person(user_id: int) -> ResponseReturnValue:
         sources=SOURCES,
         kinds=outbox.KINDS,
         mail_states=outbox.STATES,
+        phone=own_phone.of(db, user_id),
         name_of=name_of,
         form=ExtendForm(formdata=None),
         can=identity.permissions(),

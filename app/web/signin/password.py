@@ -11,7 +11,6 @@ from wtforms.validators import DataRequired
 
 from app.core.entry import signin
 from app.core.errors import Busy, CannotSignIn, TooManyTries
-from app.core.people import roles
 from app.edge import devices, identity, lanes
 from app.edge.db import commit, db
 from app.edge.fields import DoorForm
@@ -19,6 +18,7 @@ from app.edge.guards import safe_next
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import terms
 from app.edge.refusals import headers_of
+from app.edge.welcome import home_of
 from app.edge.words import say
 from app.web.signin import bp
 
@@ -61,7 +61,7 @@ def login() -> ResponseReturnValue:
             form.form_errors.append(say(refusal))
             status, headers = refusal.status, headers_of(refusal)
         else:
-            target = target or _home(entered.user.id)
+            target = target or home_of(entered.user.id)
             commit()
             return identity.enter(entered, target)
     elif form.errors:
@@ -69,11 +69,6 @@ def login() -> ResponseReturnValue:
     why = session.pop("signed_out", None)
     page = render_template("signin/login.html", form=form, next=target or "", why=why)
     return page, status, headers
-
-
-def _home(user_id: int) -> str:
-    # Asked before the commit: what follows one takes another connection and transaction.
-    return url_for("admin.home" if roles.permissions_of(db, user_id) else "programs.select")
 
 
 @bp.route("/login_legacy", methods=["GET", "POST"])

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.core import audit
 from app.core.audit import Event, Origin
 from app.core.desk.people import guarding
+from app.core.proof import codes
 from app.models.access import Code, TryCount
 from app.models.conversations import Exchange
 from app.models.people import User, UserLoRootId
@@ -45,6 +46,7 @@ def remove_all(
     ids = [row.id for row in people]
     addresses = [row.address or row.email.strip() for row in people]
     _forget_names(db, ids, keep_chats=keep_chats)
+    codes.end_of(db, addresses)
     _drop(db, Code, Code.address.in_(addresses))
     _drop(db, TryCount, TryCount.subject.in_(addresses))
     _drop(db, UserLoRootId, UserLoRootId.user_id.in_(ids))
