@@ -27,6 +27,7 @@ class Event(StrEnum):
     """What can happen: area, thing, what became of it."""
 
     ACCOUNT_ADDED = "account:added"
+    ACCOUNT_BROUGHT = "account:brought_over"
     ACCOUNT_DELETED = "account:deleted"
     ACCOUNT_EDITED = "account:edited"
     ACCOUNT_EXTENDED = "account:extended"

@@ -8,12 +8,13 @@ from app.models import (
     ledger,
     oauth,
     people,
+    predecessors,
     programs,
     records,
     rosters,
 )
 
 __all__ = [
-    "access", "conversations", "edits", "invitations", "ledger", "oauth", "people", "programs",
-    "records", "rosters",
+    "access", "conversations", "edits", "invitations", "ledger", "oauth", "people", "predecessors",
+    "programs", "records", "rosters",
 ]  # fmt: skip

@@ -261,9 +261,9 @@ def test_every_permission_to_look_is_on_the_page(visitor):
 
 
 ABOUT_NOBODY = {
-    "api_keys", "audit_checkpoints", "audit_head", "audit_rollups", "carriers",
-    "chatbot_contents", "chatbot_lo_root_association", "clients", "emergency", "figures", "list_in_force",
-    "program_retention", "signing_keys",
+    "api_keys", "audit_checkpoints", "audit_head", "audit_rollups", "brought_over", "carriers",
+    "chatbot_contents", "chatbot_lo_root_association", "clients", "emergency", "figures",
+    "list_in_force", "program_retention", "signing_keys",
 }  # fmt: skip
 """Tables in which nothing stands about a learner."""
 

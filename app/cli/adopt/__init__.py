@@ -12,7 +12,8 @@ from click.core import ParameterSource
 from flask.cli import with_appcontext
 
 from app.cli import ground
-from app.cli.adopt import moving, undoing
+from app.cli.adopt import bringing, moving, undoing
+from app.cli.adopt.errands import Wish as Bringing
 from app.cli.adopt.moving import Wish
 from app.cli.adopt.report import Printer
 from app.core.desk.adopt.choices import (
@@ -22,6 +23,7 @@ from app.core.desk.adopt.choices import (
     UnfitChoice,
     read_account,
 )
+from app.core.desk.adopt.predecessors.source import Kind
 
 Values = dict[str, Any]
 Reader = Callable[[click.Context, click.Parameter, tuple[str, ...]], Values]
@@ -52,18 +54,21 @@ def pairs(read: Callable[[str, str], tuple[str, Any]]) -> Reader:
 OF_UNDO = {"undo", "backup", "yes", "as_json"}
 """The options that go with `--undo`; any other one says what to adopt."""
 
+OF_BRINGING = {"source", "kind", "addresses", "backup", "dry_run", "as_json"}
+"""The options that go with `--from`."""
 
-def refuse_beside_undo() -> None:
-    """Raise `UsageError` where an option was given that undoing could only overlook."""
+
+def refuse_beside(words: str, fitting: set[str]) -> None:
+    """Raise `UsageError` where an option was given that is none of `fitting`, as `words` say."""
     context = click.get_current_context()
     beside = [
         each.opts[0]
         for each in context.command.params
-        if each.name not in OF_UNDO
+        if each.name not in fitting
         and context.get_parameter_source(str(each.name)) is not ParameterSource.DEFAULT
     ]
     if beside:
-        raise click.UsageError(f"--undo goes with --backup, --yes and --json: not {beside[0]}.")
+        raise click.UsageError(f"{words}: not {beside[0]}.")
 
 
 def words(name: str, value: str) -> tuple[str, str]:
@@ -147,6 +152,23 @@ def words(name: str, value: str) -> tuple[str, str]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file to write before anything is changed, or to undo from.",
 )
+@click.option(
+    "--from",
+    "source",
+    metavar="URL",
+    help="Bring over the database of a predecessor at URL (SQLite or PostgreSQL) instead.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice([each.value for each in Kind]),
+    help="Which predecessor it is of: flancer has people, PINs and passphrases, mrwillis"
+    " conversations.",
+)
+@click.option(
+    "--addresses",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="For mrwillis: a CSV file of user_id,email that says whose conversations are whose.",
+)
 @click.option("--dry-run", is_flag=True, help="Try it on a copy, and tell what would change.")
 @click.option("--undo", is_flag=True, help="Restore the database from its last backup.")
 @click.option("--yes", is_flag=True, help="Do not ask; undo although something came since.")
@@ -155,12 +177,15 @@ def words(name: str, value: str) -> tuple[str, str]:
 def adopt(**given: Any) -> None:
     """Move a legacy database over: report, backup, upgrade, repair, proof.
 
-    Stop Rollcall and the legacy application first. Running it again does nothing.
+    Stop Rollcall and the legacy application first. Running it again does nothing. With --from and
+    --kind it brings over what a predecessor kept instead.
     """
     printer = Printer(as_json=given["as_json"])
     url = ground.settings().DATABASE_URL
+    if given["source"] or given["kind"] or given["addresses"]:
+        sys.exit(_bring_over(url, printer, given))
     if given["undo"]:
-        refuse_beside_undo()
+        refuse_beside("--undo goes with --backup, --yes and --json", OF_UNDO)
         sys.exit(undoing.undo(url, given["backup"], printer, yes=given["yes"]))
     if given["encoding"] and not given["roster"]:
         raise click.UsageError("--encoding says how to read --roster, which is not given.")
@@ -183,3 +208,15 @@ def adopt(**given: Any) -> None:
     if given["dry_run"]:
         sys.exit(moving.rehearse(url, wish, printer))
     sys.exit(moving.move(url, wish, printer, backup=given["backup"]))
+
+
+def _bring_over(url: str, printer: Printer, given: Values) -> int:
+    words = "--from goes with --kind, --addresses, --backup, --dry-run and --json"
+    refuse_beside(words, OF_BRINGING)
+    if not (given["source"] and given["kind"]):
+        raise click.UsageError("--from URL and --kind go together.")
+    kind = Kind(given["kind"])
+    if given["addresses"] and kind is not Kind.MRWILLIS:
+        raise click.UsageError("--addresses goes with --kind mrwillis.")
+    wish = Bringing(given["source"], kind, given["addresses"])
+    return bringing.bring(url, wish, printer, backup=given["backup"], tried=given["dry_run"])

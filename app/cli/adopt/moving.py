@@ -79,7 +79,7 @@ def rehearse(url: str, wish: Wish, printer: Printer) -> int:
     except (ChoiceMissing, UnfitChoice) as error:
         return printer.end("choice", str(error), MISUSED)
     except _FAILURES as error:
-        return printer.end("failed", f"{_words(error)} Nothing was changed.", FAILED)
+        return printer.end("failed", f"{words_of(error)} Nothing was changed.", FAILED)
     printer.proof(done, tried=True)
     if not done.holds:
         return printer.end("unproven", "The proof would fail. Nothing was changed.", FAILED)
@@ -147,7 +147,8 @@ def _change(
         engine.dispose()
 
 
-def _words(error: BaseException) -> str:
+def words_of(error: BaseException) -> str:
+    """What failed, in words for people."""
     if isinstance(error, NoDatabase):
         return f"There is no database at {error}. Check DATABASE_URL."
     if isinstance(error, Refusal):
@@ -161,23 +162,24 @@ def _first_line(error: object) -> str:
     return next(iter(str(error).strip().splitlines()), "no words")
 
 
-def _undo(backup: Path | None) -> str:
+def undo_words(backup: Path | None) -> str:
+    """The command that takes an adoption back."""
     return f"{UNDO} --backup {backup}" if backup else UNDO
 
 
 def _what_failed(error: BaseException, saved: Backup | None, backup: Path | None) -> str:
     if saved is None:
-        return f"{_words(error)} Nothing was changed."
-    return f"{_words(error)} No repair was made; {_undo(backup)} takes back the upgrade too."
+        return f"{words_of(error)} Nothing was changed."
+    return f"{words_of(error)} No repair was made; {undo_words(backup)} takes back the upgrade too."
 
 
 def _what_is_done(backup: Path | None) -> str:
-    return f"Adopted. To go back: {_undo(backup)}. Next: flask rollcall doctor"
+    return f"Adopted. To go back: {undo_words(backup)}. Next: flask rollcall doctor"
 
 
 def _what_is_unproven(saved: Backup | None, backup: Path | None) -> str:
     where = saved.path if saved else "nowhere"
     return (
         "The proof failed: see above what differs and was not chosen. No repair was kept;"
-        f" {_undo(backup)} takes back the upgrade too (from {where})."
+        f" {undo_words(backup)} takes back the upgrade too (from {where})."
     )

@@ -45,7 +45,7 @@ class Printer:
             click.echo(f"  {name:<32}{count:>10,}")
         click.echo("Found:" if report.findings else "Found nothing odd.")
         for finding in report.findings:
-            _show(finding)
+            show(finding)
         if about := report.about_list():
             click.echo(f"The list: {about['people']:,} people of {about['file_name']}")
             for line, reason in about["problems"][:SHOWN]:
@@ -75,7 +75,8 @@ class Printer:
         return code
 
 
-def _show(finding: Finding) -> None:
+def show(finding: Finding) -> None:
+    """Print a finding with its first cases."""
     click.echo(f"  {finding.count:>10,}  {finding.words}")
     for row in finding.rows[:SHOWN]:
         cells = (f"{name} {_cell(value)}" for name, value in row.items() if value is not None)

@@ -9,6 +9,7 @@ from app.core.errors import N_
 
 WORDS = {
     Event.ACCOUNT_ADDED: N_("Account added"),
+    Event.ACCOUNT_BROUGHT: N_("Brought over from a predecessor"),
     Event.ACCOUNT_DELETED: N_("Account deleted"),
     Event.ACCOUNT_EDITED: N_("Account edited"),
     Event.ACCOUNT_EXPLAINED: N_("Looked at why somebody cannot get in"),

@@ -13,6 +13,7 @@ from app.core.desk.adopt.cells import moment
 from app.core.desk.adopt.copies import Keys
 from app.core.desk.adopt.legacy import CHATS
 from app.models.access import SignInSession
+from app.models.conversations import SavedConversation
 from app.models.records import AuditEntry
 
 COUNTED = {
@@ -20,6 +21,7 @@ COUNTED = {
     "events of the audit": AuditEntry.__tablename__,
     "people": "users",
     "chats": CHATS,
+    "saved conversations": SavedConversation.__tablename__,
 }
 """What is counted, in words, and the table in which it stands."""
 

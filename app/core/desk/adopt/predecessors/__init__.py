@@ -1,0 +1,1 @@
+"""Bringing over what predecessors of Rollcall kept: people, PINs, passphrases, conversations."""
