@@ -329,6 +329,8 @@ SETTINGS = [
             "Whether it does so for people with a role too; they sign in by password otherwise."),
     Setting("API_CODE_LIFETIME", span(60, 3600), 300.0,
             "Seconds a code for `/api/auth` works."),
+    Setting("API_SESSION_LIFETIME", span(900, 366 * 86400), 30 * 86400.0,
+            "Seconds after which who came in by `/api/auth` has to prove again who they are."),
     Setting("ANSWER_TIME", seconds, None,
             "Seconds after which every door that could tell who exists answers. Default 0.4, and"
             " twice that for each step of `BCRYPT_LOG_ROUNDS` above 12."),

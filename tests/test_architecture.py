@@ -39,6 +39,9 @@ CORE_ROOMS = ["people", "proof", "roster", "entry", "learning", "oauth", "desk"]
 WEB_LIBRARIES = {"flask", "wtforms", "authlib"}
 """Libraries of the edge, with everything whose name begins so and goes on with an underscore."""
 
+SHARED = ("app.api.documents.",)
+"""What stands beside blueprints for all of them, and is none."""
+
 KNOWS_OF_FLASK = {
     "core": set[str](),
     "database": set[str](),
@@ -165,11 +168,11 @@ def neighbours_imported(module: str, source: str) -> list[str]:
     room, _, own = module.removeprefix("app.").partition(".")
     if room not in {"web", "api"} or not own:
         return []
-    home = f"app.{room}.{own.split('.')[0]}."
+    homes = (f"app.{room}.{own.split('.')[0]}.", *SHARED)
     return [
         f"{module} imports {name}"
         for name in imported(source)
-        if name.startswith(f"app.{room}.") and not f"{name}.".startswith(home)
+        if name.startswith(f"app.{room}.") and not f"{name}.".startswith(homes)
     ]
 
 

@@ -6,14 +6,26 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Flask
 
-from app.api import whatsapp
+from app.api import auth, gpt, whatsapp
+from app.api.gpt import conversations as gpt_conversations
+from app.api.gpt import published as gpt_published
+from app.api.gpt import words as gpt_words
 from app.edge import problems
 from app.edge.problems import Voice
 
-BLUEPRINTS: Sequence[Blueprint] = [whatsapp.bp]
+BLUEPRINTS: Sequence[Blueprint] = [auth.bp, gpt.bp, whatsapp.bp]
 """Every contract."""
 
-VOICES: dict[str, Voice] = {"/api/": problems.problem}
+ROUTES = [gpt_conversations, gpt_published]
+"""Modules that add their routes to their package's blueprint when they are imported."""
+
+VOICES: dict[str, Voice] = {
+    "/api/": problems.problem,
+    "/.well-known/": problems.problem,
+    "/openapi/": problems.problem,
+    "/auth/": gpt_words.voice,
+    "/conversations": gpt_words.voice,
+}
 """How each contract says "no", by the beginning of its paths."""
 
 

@@ -15,15 +15,18 @@ from sqlalchemy import Engine, exists, select
 from sqlalchemy.orm import Session
 
 from app.cli.adopt import adopt
+from app.cli.api_keys import api_key
 from app.cli.audit import audit
 from app.cli.conversations import conversations
 from app.cli.doctor import doctor
 from app.cli.emergency import emergency
 from app.cli.enrol import add_all
 from app.cli.explain import explain
-from app.cli.ground import Commands, alembic, keys, session, settings
+from app.cli.ground import Commands, alembic, session, settings
+from app.cli.ground import keys as secrets
 from app.cli.invite import invite
 from app.cli.jobs import jobs
+from app.cli.keys import keys as key_commands
 from app.cli.people import people
 from app.cli.programs import programs
 from app.cli.retention import retention
@@ -37,7 +40,7 @@ from app.config import ROOT
 from app.core import clock
 from app.core.audit import NOWHERE
 from app.core.desk import checkup
-from app.core.entry import first_admin
+from app.core.entry import first_admin, signing
 from app.core.people import roles
 from app.core.roster import imports
 from app.database import exclusively
@@ -55,6 +58,7 @@ for each in (add_all, change_all, invite_accounts):
 commands = Commands("rollcall", help="Look after a Rollcall installation.")
 for each in (
     adopt,
+    api_key,
     audit,
     conversations,
     doctor,
@@ -62,6 +66,7 @@ for each in (
     explain,
     invite,
     jobs,
+    key_commands,
     people,
     programs,
     role_commands,
@@ -85,6 +90,9 @@ def prepare() -> None:
                 _load_sample(db)
                 db.commit()
                 click.echo("The database was empty: sample list and programs are loaded.", err=True)
+            # Whoever asks for the published keys before the first token finds one.
+            signing.signer(db, keys=secrets())
+            db.commit()
         if checkup.count_not_enforced(db):
             words = "People came with this database; status and expiry do not count yet."
             click.echo(f"{words} Run: flask rollcall adopt", err=True)
@@ -118,7 +126,7 @@ def worker(workers: int) -> None:
 
 
 def _link(db: Session) -> str:
-    token = first_admin.mint_link(db, keys=keys())
+    token = first_admin.mint_link(db, keys=secrets())
     return f"{settings().PUBLIC_URL}/setup/admin/{token}"
 
 

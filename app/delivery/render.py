@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import css_inline
+from babel import Locale, UnknownLocaleError
 from flask import render_template
 from flask_babel import force_locale
 from sqlalchemy.orm import Session
@@ -137,12 +138,21 @@ def render(db: Session, message: OutgoingMessage, settings: Settings) -> Mail:
     for name in ("at", "ends_at", "until"):
         if name in facts:
             facts[name] = datetime.fromisoformat(facts[name])
-    locale = message.locale or DEFAULT_LOCALE
-    with force_locale(locale):
+    locale = _readable(message.locale or DEFAULT_LOCALE)
+    with force_locale(locale.replace("-", "_")):
         subject = _part(message.kind, "subject.txt", facts)
         text = _part(message.kind, "body.txt", facts)
         html = _part(message.kind, "body.html", facts | {"subject": subject, "locale": locale})
     return Mail(" ".join(subject.split()), text, css_inline.inline(html), locale)
+
+
+def _readable(locale: str) -> str:
+    """The locale if it is one; a mail must leave, whatever somebody's row says."""
+    try:
+        Locale.parse(locale, sep="-")
+    except (ValueError, UnknownLocaleError):
+        return DEFAULT_LOCALE
+    return locale
 
 
 def _part(kind: str, name: str, facts: dict[str, Any]) -> str:

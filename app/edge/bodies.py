@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any, NoReturn, TypeVar
 
 from flask import request
@@ -52,7 +53,7 @@ class BadField(Refusal):
 
 def read(model: type[Some]) -> Some:
     """The body of this request as `model`. Raises `WrongKind`, `BadJson` or `BadField`."""
-    return check(model, read_object())
+    return check(model, read_object(model.model_fields))
 
 
 def check(model: type[Some], value: dict[str, Any]) -> Some:
@@ -66,8 +67,11 @@ def check(model: type[Some], value: dict[str, Any]) -> Some:
         raise BadField(name, first["msg"]) from None
 
 
-def read_object() -> dict[str, Any]:
-    """The JSON object of this request. Raises `WrongKind` or `BadJson`."""
+def read_object(known: Collection[str] | None = None) -> dict[str, Any]:
+    """The JSON object of this request, or those members of it alone that are `known`.
+
+    Raises `WrongKind` or `BadJson`.
+    """
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype != "application/json" or charset not in {"utf-8", "utf8"}:
         raise WrongKind
@@ -76,11 +80,13 @@ def read_object() -> dict[str, Any]:
         value = json.loads(
             text, parse_constant=_refuse, object_pairs_hook=_without_twins, parse_int=_number
         )
+        if not isinstance(value, dict):
+            raise BadJson
+        if known is not None:
+            value = {name: each for name, each in value.items() if name in known}
         _look_through(value)
     except (ValueError, RecursionError):
         raise BadJson from None
-    if not isinstance(value, dict):
-        raise BadJson
     return value
 
 
@@ -96,10 +102,9 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _number(digits: str) -> int:
-    if len(digits) > 20:
-        raise ValueError("a number that nothing here can have")
-    return int(digits)
+def _number(digits: str) -> int | float:
+    # A number that nothing here can have is none that anybody has to count with.
+    return int(digits) if len(digits) <= 20 else float(digits)
 
 
 def _look_through(value: Any, deep: int = 0) -> None:

@@ -21,7 +21,7 @@ from flask_babel import gettext
 
 from app.config import Settings
 from app.core.errors import Busy
-from app.edge import headers
+from app.edge import headers, problems
 from app.edge.identity import network, network_of
 from app.edge.lanes import AGAIN, strangers
 
@@ -45,6 +45,8 @@ class Answer:
 
     page: bytes
     data: bytes
+    kind: str = "application/json"
+    """Of the data."""
 
 
 OPEN = (0.0, Answer(b"", b""))
@@ -66,8 +68,7 @@ class Gate:
 
     def close(self, until: float, words: str) -> None:
         """Answer this request's path to its network so until then, in seconds since 1970."""
-        page = render_template("errors/wait.html", words=words).encode()
-        answer = Answer(page, json.dumps({"error": words, "code": "too_many_requests"}).encode())
+        answer = _answer(words)
         secret = "token" in (request.view_args or {})
         path = _above(request.path) if secret else request.path
         with self._changing:
@@ -90,8 +91,8 @@ class Gate:
         until, answer = self._found(environ) if self._closed else OPEN
         left = until - time.time()
         if left > 0:
-            by_program = "HTTP_X_CSRFTOKEN" in environ or _is_json(environ)
-            kind = "application/json" if by_program else HTML
+            by_program = "HTTP_X_CSRFTOKEN" in environ or _is_json(environ) or not answer.page
+            kind = answer.kind if by_program else HTML
             body = answer.data if by_program else answer.page
             start("429 Too Many Requests", self._headers_for(kind, body, math.ceil(left)))
             return [body]
@@ -141,6 +142,15 @@ def close(until: float, words: str) -> None:
     """Keep this request's address from posting to this path until then; `words` tell why."""
     gate: Gate = current_app.extensions["rollcall.gate"]
     gate.close(until, words)
+
+
+def _answer(words: str) -> Answer:
+    spoken = problems.voice()
+    if spoken is not None:
+        said = current_app.make_response(spoken(429, words, "too_many_requests", {}))
+        return Answer(b"", said.get_data(), said.content_type)
+    page = render_template("errors/wait.html", words=words).encode()
+    return Answer(page, json.dumps({"error": words, "code": "too_many_requests"}).encode())
 
 
 def _is_stranger(environ: Environ) -> bool:

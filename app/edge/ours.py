@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import current_app
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.config import Settings
@@ -28,6 +29,12 @@ class Ours:
     answer: Answer
     wake: Callable[[], object]
     places: Places | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The database, for what is asked outside any session."""
+        bind: Engine = self.sessions.kw["bind"]
+        return bind
 
 
 def ours() -> Ours:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from flask import Flask, current_app, g, jsonify, request
+from flask import Flask, Request, current_app, g, jsonify, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from werkzeug.http import HTTP_STATUS_CODES
 
@@ -29,6 +30,7 @@ def problem(status: int, words: str, code: str, headers: Mapping[str, str]) -> R
 def speak(app: Flask, voices: Mapping[str, Voice]) -> None:
     """Answer every refusal and failure below these paths so, unknown addresses among them."""
     app.extensions.setdefault("rollcall.voices", {}).update(voices)
+    app.session_interface = PagesAlone()
 
 
 def voice() -> Voice | None:
@@ -36,3 +38,14 @@ def voice() -> Voice | None:
     voices: dict[str, Voice] = current_app.extensions.get("rollcall.voices", {})
     found = [each for each in voices if request.path.startswith(each)]
     return voices[max(found, key=len)] if found else None
+
+
+class PagesAlone(SecureCookieSessionInterface):
+    """The cookie of people and their pages: where programs come in, it is not even opened."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The cookie's session; an empty one that nothing can be put into for programs."""
+        voices: dict[str, Voice] = app.extensions.get("rollcall.voices", {})
+        if request.path.startswith(tuple(voices)):
+            return self.make_null_session(app)
+        return super().open_session(app, request)

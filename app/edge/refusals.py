@@ -54,12 +54,15 @@ OLD_PAGE = N_("This page was open for a long time. Nothing is lost: press again.
 
 
 def headers_of(refusal: Refusal) -> dict[str, str]:
-    """The headers that go with a refusal: when to try again, where it knows."""
+    """The headers that go with a refusal: when to try again, how to show who one is."""
     until: datetime | None = getattr(refusal, "until", None)
-    if until is None:
-        return {}
-    # Rounded up: who comes back to the second must not be too early.
-    return {"Retry-After": str(max(1, math.ceil((until - clock.now()).total_seconds())))}
+    challenge: str | None = getattr(refusal, "challenge", None)
+    headers = {"WWW-Authenticate": challenge} if challenge else {}
+    if until is not None:
+        # Rounded up: who comes back to the second must not be too early.
+        left = math.ceil((until - clock.now()).total_seconds())
+        headers["Retry-After"] = str(max(1, left))
+    return headers
 
 
 def wants_json() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -30,6 +31,7 @@ class Exchange(Base):
         Index("ix_chat_history_timestamp", "timestamp"),
         Index("ix_chat_history_when", "timestamp", "id"),
         Index("ix_chat_history_page", "user_id", "program_code", "id"),
+        Index("ix_chat_history_memory", "user_id", "is_visible", "timestamp"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -43,6 +45,16 @@ class Exchange(Base):
     """False once the learner cleared the conversation; it still counts."""
 
 
+def folded(*texts: str | None) -> str:
+    """What a search compares with: the texts in folded case, a line each."""
+    return "\n".join(text.casefold() for text in texts if text)
+
+
+def _words(context: Any) -> str:
+    row = context.get_current_parameters()
+    return folded(row.get("title"), row["summary"], *row["raw_text"])
+
+
 class SavedConversation(Base):
     """A conversation that was held elsewhere, in ChatGPT, and saved here by its person."""
 
@@ -53,7 +65,7 @@ class SavedConversation(Base):
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    """A random UUID."""
+    """A UUID; a random one where it was not brought along."""
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str | None] = mapped_column(String(200))
     summary: Mapped[str] = mapped_column(String(500))
@@ -61,7 +73,10 @@ class SavedConversation(Base):
     """What was said, a line for each turn, as the client wrote it: text, never instructions."""
     characters: Mapped[int] = mapped_column(Integer)
     """Of `raw_text`, so that a page is filled without reading what does not fit."""
+    words: Mapped[str | None] = mapped_column(Text, default=_words)
+    """What a search looks through: all of the text, `folded`."""
     content_hash: Mapped[str] = mapped_column(String(64))
+    """Of what was saved first, whatever it was changed to: a second save is told by it."""
     once: Mapped[str | None] = mapped_column(String(80))
     """By what a second save is known for the same: the client's key, or for a while the content."""
     client: Mapped[str | None] = mapped_column(String(64))

@@ -110,6 +110,14 @@ class User(UserMixin, Base):
         """How programs outside know this person; it is never given out twice."""
         return f"u_{self.id}"
 
+    @staticmethod
+    def id_of(public_id: str) -> int:
+        """The id of the person whom programs know by this name. Raises `ValueError` for no name."""
+        prefix, _, digits = public_id.partition("u_")
+        if prefix or not digits.isdecimal():
+            raise ValueError(public_id)
+        return int(digits)
+
     @property
     def mailbox(self) -> str:
         """Where mail for this person goes, and what their codes are bound to."""

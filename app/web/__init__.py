@@ -19,9 +19,11 @@ from app.web import (
     signin,
 )
 from app.web.account import confirm, sessions
+from app.web.account import conversations as account_conversations
 from app.web.account import password as account_password
 from app.web.account import phone as account_phone
 from app.web.admin import (
+    api_keys,
     audit,
     conversations,
     conversations_deleting,
@@ -75,9 +77,11 @@ BLUEPRINTS = [
 """Every page of a live installation; the routes of a package stand in its modules."""
 
 ROUTES = [
+    account_conversations,
     account_password,
     account_phone,
     admin_programs,
+    api_keys,
     audit,
     code,
     confirm,

@@ -41,6 +41,9 @@ FIRST_PAGE = "/admin"
 LEARNERS = """
 /accept_disclaimer/<code>
 /account
+/account/conversations
+/account/conversations/<conversation_id>
+/account/conversations/<conversation_id>/delete
 /account/password
 /account/phone
 /account/phone/code
@@ -70,7 +73,7 @@ LOOKING = {
 }
 """POST routes that ask for a permission to read alone, and why."""
 
-VALUES = {"token": "x" * 60, "code": "NOPE", "filename": "app.css"}
+VALUES = {"token": "x" * 60, "code": "NOPE", "filename": "app.css", "conversation_id": "x"}
 
 
 def permissions_of(words: str) -> set[str]:

@@ -41,9 +41,12 @@ WHY = {
     "wrong_code": N_("the code was wrong"),
 }
 METHODS = {
+    "api": N_("by a code, in another program"),
     "confirm": N_("by their password, asked again"),
     "first_admin": N_("as the first admin"),
+    "gpt": N_("by a code, in ChatGPT"),
     "password": N_("by password"),
+    "refresh": N_("by renewing a token"),
     "registration": N_("by registering"),
     "reset": N_("by the mail for a new password"),
     "phone": N_("to add a number"),

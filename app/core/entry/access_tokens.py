@@ -6,10 +6,11 @@ the session ends the token at once. Elsewhere it verifies by its signature until
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -17,13 +18,13 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
-from joserfc.jws import extract_compact
-from sqlalchemy import Select, bindparam, exists, select
+from sqlalchemy import Connection, Select, bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from app.core import audit, clock
 from app.core.audit import Event, Origin
 from app.core.entry import signing
+from app.core.entry.signing import ALGORITHM
 from app.core.errors import N_, Refusal
 from app.core.people import sessions, users
 from app.models.access import SigningKey, SignInSession
@@ -31,6 +32,9 @@ from app.models.people import RoleGrant, User
 
 LONGEST = 4096
 """Characters of a token; a longer one is refused unread."""
+
+THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")
+"""What the name of a key looks like: a SHA-256 in base64url."""
 
 
 class Audience(StrEnum):
@@ -49,6 +53,8 @@ class InvalidToken(Refusal):
 
     code = "invalid_token"
     status = 401
+    challenge = 'Bearer realm="rollcall", error="invalid_token"'
+    """How the answer asks for a better one (RFC 6750 §3)."""
     words = N_("This token is not valid, or no longer.")
 
 
@@ -56,6 +62,7 @@ class NoToken(InvalidToken):
     """No token was sent."""
 
     code = "no_token"
+    challenge = 'Bearer realm="rollcall"'
     words = N_("Send your access token.")
 
 
@@ -67,6 +74,16 @@ class Bearer:
     session_id: int
     client: str | None
     has_role: bool
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a token of ours says: its signature holds, and nothing was looked up yet."""
+
+    session_id: int
+    user_id: int
+    kid: str
 
 
 @dataclass(frozen=True)
@@ -100,8 +117,8 @@ def issue(
         "exp": now + int(lifetime.total_seconds()),
         **claims,
     }
-    header = {"alg": signing.ALGORITHM, "kid": signer.kid, "typ": TYPES[audience]}
-    return jwt.encode(header, payload, signer.key, algorithms=[signing.ALGORITHM])
+    header = {"alg": ALGORITHM, "kid": signer.kid, "typ": TYPES[audience]}
+    return jwt.encode(header, payload, signer.key, algorithms=[ALGORITHM])
 
 
 def audience_of(url: str, audience: Audience) -> str:
@@ -111,20 +128,16 @@ def audience_of(url: str, audience: Audience) -> str:
 
 def verify(db: Session, token: str, audience: Audience, *, issuer: Issuer) -> Bearer:
     """Whom this token stands for, in one query once its key is known. Raises `InvalidToken`."""
-    if not token:
-        raise NoToken
-    session_id, subject, kid = _read(db, token, audience, issuer)
-    row = db.execute(
-        _checking(), {"session_id": session_id, "audience": audience.value, "kid": kid}
-    ).one_or_none()
+    claim = read(db, token, audience, issuer=issuer)
+    row = db.execute(_checking(), {**vars(claim), "audience": audience.value}).one_or_none()
     if row is None:
         raise InvalidToken
     session, user, listed, has_role = row
-    if session.ended_at is not None or sessions.ran_out(session) or user.public_id != subject:
+    if session.ended_at is not None or sessions.ran_out(session):
         raise InvalidToken
     if users.shut_out_reason(user, listed=listed) is not None:
         raise InvalidToken
-    return Bearer(user, session.id, session.client, bool(has_role))
+    return Bearer(user, session.id, session.client, bool(has_role), session.last_seen_at)
 
 
 def end(db: Session, bearer: Bearer, origin: Origin) -> None:
@@ -135,36 +148,47 @@ def end(db: Session, bearer: Bearer, origin: Origin) -> None:
     audit.record(db, Event.SESSION_ENDED, origin, **whose)
 
 
-def _read(db: Session, token: str, audience: Audience, issuer: Issuer) -> tuple[int, str, str]:
-    """The session, the person and the key that a token of ours names, by its signature."""
+def read(db: Session | Connection, token: str, audience: Audience, *, issuer: Issuer) -> Claim:
+    """What this token says, without a query once its key is known. Raises `InvalidToken`."""
+    if not token:
+        raise NoToken
     if len(token) > LONGEST:
         raise InvalidToken
     try:
-        kid = str(extract_compact(token.encode("ascii")).headers().get("kid", ""))
-        read = jwt.decode(token, _key(db, kid), algorithms=[signing.ALGORITHM])
-        rules = jwt.JWTClaimsRegistry(
-            now=int(clock.now().timestamp()),
-            iss={"essential": True, "value": issuer.url},
-            aud={"essential": True, "value": audience_of(issuer.url, audience)},
-            exp={"essential": True},
-            sub={"essential": True},
-            sid={"essential": True},
+        told = jwt.decode(
+            token, lambda named: _key(db, named.headers().get("kid")), algorithms=[ALGORITHM]
         )
-        rules.validate(read.claims)
-        if read.header.get("typ") != TYPES[audience]:
+        _rules(issuer.url, audience).validate(told.claims)
+        if told.header.get("typ") != TYPES[audience]:
             raise InvalidToken
-        return int(read.claims["sid"]), str(read.claims["sub"]), kid
-    except (JoseError, ValueError, TypeError, KeyError):
+        kid = told.header["kid"]
+        return Claim(int(told.claims["sid"]), User.id_of(told.claims["sub"]), kid)
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise InvalidToken from None
+
+
+@cache
+def _rules(url: str, audience: Audience) -> jwt.JWTClaimsRegistry:
+    return jwt.JWTClaimsRegistry(
+        now=lambda: int(clock.now().timestamp()),
+        iss={"essential": True, "value": url},
+        aud={"essential": True, "value": audience_of(url, audience)},
+        exp={"essential": True},
+        sub={"essential": True},
+        sid={"essential": True},
+    )
 
 
 _known: dict[str, ECKey] = {}
 """Keys that were looked up; a `kid` is the thumbprint of its key, so that none ever changes."""
 
 
-def _key(db: Session, kid: str) -> ECKey:
+def _key(db: Session | Connection, kid: object) -> ECKey:
+    # It is anybody's to write, and a database takes not everything.
+    if not isinstance(kid, str) or not THUMBPRINT.fullmatch(kid):
+        raise InvalidToken
     if kid not in _known:
-        found = db.scalar(select(SigningKey.public).where(SigningKey.kid == kid[:43]))
+        found = db.scalar(select(SigningKey.public).where(SigningKey.kid == kid))
         if found is None:
             raise InvalidToken
         _known[kid] = signing.public_key(kid, found["x"], found["y"])
@@ -183,6 +207,7 @@ def _checking() -> Select[SignInSession, User, bool, bool]:
         .join(User, User.id == SignInSession.user_id)
         .where(
             SignInSession.id == bindparam("session_id"),
+            SignInSession.user_id == bindparam("user_id"),
             SignInSession.audience == bindparam("audience"),
             # A key that was taken out of the table verifies nothing any more.
             exists().where(SigningKey.kid == bindparam("kid")),

@@ -19,6 +19,7 @@ from app.core import audit, clock
 from app.core.audit import Event, Origin
 from app.core.errors import N_, NotFound, Refusal
 from app.models.access import ApiKey
+from app.models.people import User
 
 PREFIX = "rk_"
 SHOWN = 8
@@ -49,6 +50,14 @@ class BadKey(Refusal):
     code = "bad_key"
     status = 422
     words = N_("Give the key a name of up to 64 characters, and at least one scope.")
+
+
+class SeveralKeys(Refusal):
+    """A name that several keys have."""
+
+    code = "several_keys"
+    status = 409
+    words = N_("Several keys have this name. Say which one by its number.")
 
 
 def create(
@@ -118,9 +127,38 @@ def revoke(db: Session, key_id: int, *, by: int | None, origin: Origin) -> None:
     audit.record(db, Event.KEY_REVOKED, origin, actor_id=by, key_id=key_id)
 
 
-def every(db: Session) -> list[ApiKey]:
-    """All keys, newest first, revoked ones too."""
-    return list(db.scalars(select(ApiKey).order_by(ApiKey.id.desc())))
+def get(db: Session, key_id: int) -> ApiKey:
+    """A key that was not revoked. Raises `NotFound`."""
+    row = db.get(ApiKey, key_id)
+    if row is None or row.revoked_at is not None:
+        raise NotFound
+    return row
+
+
+def find(db: Session, named: str) -> ApiKey:
+    """The key that is meant by its id, or by a name that one living key has alone.
+
+    Raises `NotFound`, or `SeveralKeys`.
+    """
+    if named.isdecimal() and len(named) < 10:
+        return get(db, int(named))
+    living = select(ApiKey).where(ApiKey.name == named, ApiKey.revoked_at.is_(None)).limit(2)
+    rows = db.scalars(living).all()
+    if not rows:
+        raise NotFound
+    if len(rows) > 1:
+        raise SeveralKeys
+    return rows[0]
+
+
+def listing(db: Session) -> list[tuple[ApiKey, str | None]]:
+    """All keys, newest first, revoked ones too, each with the address of who made it."""
+    rows = db.execute(
+        select(ApiKey, User.email)
+        .outerjoin(User, User.id == ApiKey.created_by)
+        .order_by(ApiKey.id.desc())
+    )
+    return [(row, email) for row, email in rows]
 
 
 def _hash(text: str) -> str:

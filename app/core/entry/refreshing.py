@@ -14,10 +14,14 @@ from sqlalchemy.orm import Session
 
 from app.core import audit, clock
 from app.core.audit import Event, Origin
+from app.core.entry import signin
 from app.core.entry.access_tokens import LONGEST, Audience, InvalidToken
 from app.core.people import users
 from app.models.access import SignInSession
 from app.models.people import User
+
+METHOD = "refresh"
+"""The way in, as the audit log has it."""
 
 
 def allow(db: Session, session_id: int, handle: str) -> str:
@@ -57,18 +61,18 @@ def refresh(
         .execution_options(synchronize_session=False)
     ).first()
     if renewed is None:
-        _end(db, named, "refresh_reused", origin)
-        raise InvalidToken
+        whose = _end(db, named, "refresh_reused", origin)
+        signin.refuse(db, InvalidToken(), METHOD, origin, user_id=whose)
     user, listed = users.get(db, renewed.user_id)
     reason = users.shut_out_reason(user, listed=listed)
     if reason is not None:
         _end(db, (SignInSession.id == renewed.id,), reason, origin)
-        raise InvalidToken
+        signin.refuse(db, InvalidToken(), METHOD, origin, user_id=user.id, why=reason)
     audit.record(db, Event.TOKEN_RENEWED, origin, user_id=user.id, actor_id=user.id)
     return user, renewed.id, f"{handle}.{fresh}"
 
 
-def _end(db: Session, named: tuple[Any, ...], reason: str, origin: Origin) -> None:
+def _end(db: Session, named: tuple[Any, ...], reason: str, origin: Origin) -> int | None:
     ended = db.scalars(
         update(SignInSession)
         .where(*named, SignInSession.ended_at.is_(None))
@@ -78,7 +82,7 @@ def _end(db: Session, named: tuple[Any, ...], reason: str, origin: Origin) -> No
     ).first()
     if ended is not None:
         audit.record(db, Event.SESSION_ENDED, origin, user_id=ended, reason=reason)
-    db.commit()  # What is refused would roll it back.
+    return ended
 
 
 def _hash(text: str) -> str:

@@ -7,7 +7,7 @@ come in does not. Programs for people with a role stay theirs.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -63,9 +63,9 @@ class EmergencyOff(Refusal):
     words = N_("The emergency switch is off: it was ended, or its time ran out.")
 
 
-def is_on() -> ColumnElement[bool]:
-    """The SQL condition under which the switch is on now."""
-    return exists().where(Emergency.ends_at > clock.now())
+def is_on(now: ColumnElement[datetime] | None = None) -> ColumnElement[bool]:
+    """The SQL condition under which the switch is on now; `now` is for statements made once."""
+    return exists().where(Emergency.ends_at > (clock.now() if now is None else now))
 
 
 def standing(db: Session) -> Emergency | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
 from sqlalchemy.orm import Session, undefer
@@ -32,12 +32,15 @@ CATEGORIES = {
 }
 
 
-def opened_to(user_id: int) -> ColumnElement[bool]:
+def opened_to(
+    user_id: int | ColumnElement[int], *, now: ColumnElement[datetime] | None = None
+) -> ColumnElement[bool]:
     """The SQL condition under which a `Program` is open to this person.
 
     A program without LO Root IDs is open to everybody who is signed in, and one that is tagged
     `INTERNAL` to everybody with a role, whatever they hold. While the emergency switch is on
-    every other program is open, and it is asked about in the same statement.
+    every other program is open, and it is asked about in the same statement. A statement that is
+    made once names both by a parameter.
     """
     has_role = exists().where(RoleGrant.user_id == user_id)
     by_class = or_(
@@ -48,7 +51,7 @@ def opened_to(user_id: int) -> ColumnElement[bool]:
             UserLoRootId.user_id == user_id,
         ),
     )
-    by_class = or_(by_class, emergency.is_on())
+    by_class = or_(by_class, emergency.is_on(now))
     return or_(and_(is_internal(), has_role), and_(not_(is_internal()), by_class))
 
 
@@ -65,6 +68,11 @@ def count_closed(db: Session) -> int:
     here = (Program.is_active.is_(True), Program.deleted_at.is_(None))
     found = select(func.count(Program.id)).where(*here, asks, not_(is_internal()))
     return db.scalar(found) or 0
+
+
+def on_shelf() -> tuple[ColumnElement[bool], ...]:
+    """The SQL conditions under which a `Program` stands in lists of whom it is open to."""
+    return (Program.is_active.is_(True), Program.deleted_at.is_(None), not_(is_internal()))
 
 
 @dataclass(frozen=True)
@@ -85,12 +93,7 @@ def listing(db: Session, user_id: int, *, search: str = "", category: str = "") 
     all_open = list(
         db.scalars(
             select(Program)
-            .where(
-                Program.is_active.is_(True),
-                Program.deleted_at.is_(None),
-                not_(is_internal()),
-                opened_to(user_id),
-            )
+            .where(*on_shelf(), opened_to(user_id))
             .order_by(func.lower(Program.name), Program.id)
         )
     )

@@ -24,6 +24,8 @@ class Permission(StrEnum):
     INSIGHT_READ = "insight:read"
     JOBS_READ = "jobs:read"
     JOBS_WRITE = "jobs:write"
+    KEYS_READ = "keys:read"
+    KEYS_WRITE = "keys:write"
     OUTBOX_READ = "outbox:read"
     OUTBOX_WRITE = "outbox:write"
     PEOPLE_HELP = "people:help"
@@ -46,6 +48,7 @@ AREAS = {
     "audit": N_("Audit log"),
     "outbox": N_("Outbox"),
     "jobs": N_("Jobs"),
+    "keys": N_("API keys"),
     "roles": N_("Roles"),
 }
 """What permissions are about, in the order in which people read them."""
@@ -66,6 +69,8 @@ WORDS = {
     Permission.OUTBOX_WRITE: N_("Send mails again, and send test mails."),
     Permission.JOBS_READ: N_("See what runs in the background, and how far it is."),
     Permission.JOBS_WRITE: N_("Stop background work, and try it again."),
+    Permission.KEYS_READ: N_("See which programs have a key to the API."),
+    Permission.KEYS_WRITE: N_("Make keys by which programs may ask the API, and revoke them."),
     Permission.ROLES_READ: N_("See the roles and who has them."),
     Permission.ROLES_WRITE: N_("Make and change roles, give them and take them away."),
 }

@@ -194,13 +194,23 @@ def _checking() -> Select[SignInSession, User, bool, bool]:
 
 def note_seen(db: Session, presence: Presence) -> bool:
     """Write that the session was used, if that was not written lately; True if it was now."""
-    now = clock.now()
-    if presence.last_seen_at > now - SEEN_EVERY:
+    if not is_due(presence.last_seen_at):
         return False
-    # The person's row comes first, as in every journey.
-    _note(db, update(User).where(User.id == presence.user.id), now)
-    _note(db, update(SignInSession).where(SignInSession.id == presence.session_id), now)
+    note_seen_of(db, presence.user.id, presence.session_id)
     return True
+
+
+def is_due(last_seen_at: datetime) -> bool:
+    """Whether it is to be written again that a session was used."""
+    return last_seen_at <= clock.now() - SEEN_EVERY
+
+
+def note_seen_of(db: Session, user_id: int, session_id: int) -> None:
+    """Write that this session of this person was used."""
+    now = clock.now()
+    # The person's row comes first, as in every journey.
+    _note(db, update(User).where(User.id == user_id), now)
+    _note(db, update(SignInSession).where(SignInSession.id == session_id), now)
 
 
 def _note(db: Session, whose: Update, now: datetime) -> None:

@@ -42,14 +42,22 @@ def on_list() -> ColumnElement[bool]:
     )
 
 
-def is_open() -> ColumnElement[bool]:
-    """The SQL condition under which neither status nor expiry date keeps a `User` out."""
-    today = datetime.combine(clock.today(), time(), UTC)
+def beginning_of_today() -> datetime:
+    """The moment at which this UTC day began: expiry dates from then on are still good."""
+    return datetime.combine(clock.today(), time(), UTC)
+
+
+def is_open(today: ColumnElement[datetime] | None = None) -> ColumnElement[bool]:
+    """The SQL condition under which neither status nor expiry date keeps a `User` out.
+
+    `today` is `beginning_of_today` as a parameter, for statements made once.
+    """
+    since = beginning_of_today() if today is None else today
     return or_(
         User.enforced.is_(False),
         and_(
             func.lower(func.trim(User.status)) == Status.ACTIVE.lower(),
-            or_(User.expiry_date.is_(None), User.expiry_date >= today),
+            or_(User.expiry_date.is_(None), User.expiry_date >= since),
         ),
     )
 

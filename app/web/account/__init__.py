@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from app.core.entry import changing, own_phone
+from app.core.learning import keeping
 from app.core.people import places, whereabouts
 from app.core.people.agents import Agent
 from app.core.people.sessions import Presence
@@ -22,7 +23,9 @@ MOST_LISTED = 50
 """Sessions that the page shows; all the others can be ended together."""
 
 METHODS = {
+    "api": _l("with a code, in another program"),
     "first_admin": _l("by the link of the first start"),
+    "gpt": _l("with a code, in ChatGPT"),
     "password": _l("with your password"),
     "registration": _l("when you registered"),
     "reset": _l("with a new password, by mail"),
@@ -41,6 +44,7 @@ def page() -> ResponseReturnValue:
     return render_template(
         "account/page.html",
         user=here.user,
+        saved=keeping.count(db, here.user.id),
         changed_at=changing.changed_at(db, here.user.id),
         phone=own_phone.of(db, here.user.id),
         whatsapp=ours().settings.whatsapp,

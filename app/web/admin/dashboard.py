@@ -22,6 +22,9 @@ from app.web.admin.charts import BAD, Chart, Series, fold
 
 SPANS = {Span.DAY: N_("Day"), Span.WEEK: N_("Week"), Span.MONTH: N_("Month")}
 METHODS = {
+    "api": N_("Code, in a program"),
+    "refresh": N_("Renewed, in a program"),
+    "gpt": N_("Code, in ChatGPT"),
     "password": N_("Password"),
     "registration": N_("Registration"),
     "reset": N_("Reset"),

@@ -24,11 +24,15 @@ WORDS = {
     Event.AUDIT_HEAD_REMADE: N_("The audit chain's head was missing"),
     Event.AUDIT_PRUNED: N_("Old entries deleted"),
     Event.CHAT_CLEARED: N_("Conversation cleared"),
+    Event.CODE_ASKED: N_("Code asked for"),
     Event.CONVERSATIONS_DELETED: N_("Conversations deleted"),
     Event.CONVERSATIONS_EXPIRED: N_("Old conversations deleted"),
     Event.CONVERSATIONS_EXPORTED: N_("Conversations exported"),
     Event.CONVERSATIONS_TO_DELETE: N_("Deletion of conversations ordered"),
+    Event.CONVERSATION_CHANGED: N_("Saved conversation changed"),
+    Event.CONVERSATION_DELETED: N_("Conversation deleted by its person"),
     Event.CONVERSATION_READ: N_("Conversation read"),
+    Event.CONVERSATION_SAVED: N_("Conversation saved"),
     Event.DATABASE_ADOPTED: N_("Database taken over"),
     Event.EMERGENCY_BEGAN: N_("Emergency switch on: all programs opened"),
     Event.EMERGENCY_ENDED: N_("Emergency switch off"),
@@ -40,6 +44,9 @@ WORDS = {
     Event.INVITATIONS_STOPPED: N_("Invitations stopped"),
     Event.JOB_RETRIED: N_("Job tried again"),
     Event.JOB_STOPPED: N_("Job stopped"),
+    Event.KEY_MADE: N_("API key made"),
+    Event.KEY_REVOKED: N_("API key revoked"),
+    Event.KEY_ROTATED: N_("New signing key"),
     Event.MAIL_FAILED: N_("Mail failed"),
     Event.MAIL_RESENT: N_("Mail sent again"),
     Event.MAIL_SENT: N_("Mail sent"),
@@ -83,12 +90,14 @@ WORDS = {
     Event.SETUP_RESENT: N_("Link to set a password mailed"),
     Event.SIGN_IN_ADMITTED: N_("Signed in"),
     Event.SIGN_IN_REFUSED: N_("Sign-in refused"),
+    Event.TOKEN_RENEWED: N_("Token renewed"),
 }
 
 AREAS = {
     "account": N_("Accounts"),
     "audit": N_("Audit log"),
     "chat": N_("Chats"),
+    "code": N_("Codes"),
     "conversation": N_("Conversations read"),
     "conversations": N_("Conversations"),
     "database": N_("Database"),
@@ -96,6 +105,7 @@ AREAS = {
     "flood": N_("Floods"),
     "invitations": N_("Invitations"),
     "job": N_("Jobs"),
+    "key": N_("Keys"),
     "mail": N_("Mails"),
     "password": N_("Passwords"),
     "people": N_("Many people at once"),
@@ -109,6 +119,7 @@ AREAS = {
     "roster": N_("Roster"),
     "session": N_("Sessions"),
     "sign_in": N_("Sign-ins"),
+    "token": N_("Tokens"),
 }
 
 

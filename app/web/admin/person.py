@@ -18,6 +18,7 @@ from app.core.audit import Origin
 from app.core.desk.people import editing, guarding, removing, showing, standing
 from app.core.entry import own_phone
 from app.core.errors import N_, NotFound, Refusal
+from app.core.learning import keeping
 from app.core.people.roles import Permission
 from app.edge import identity
 from app.edge.db import commit, db
@@ -194,6 +195,7 @@ def people_delete(user_id: int) -> ResponseReturnValue:
         return redirect(url_for("admin.people"), 303)
     page = render_template(
         "admin/person_delete.html", form=form, user=user,
-        chats=removing.count_chats(db, user_id), is_self=me == user_id,
+        chats=removing.count_chats(db, user_id), saved=keeping.count(db, user_id),
+        is_self=me == user_id,
     )  # fmt: skip
     return page, 422 if form.errors else 200

@@ -26,7 +26,10 @@ def count_chats(db: Session, user_id: int) -> int:
 
 
 def remove(db: Session, user_id: int, *, keep_chats: bool, by: int | None, origin: Origin) -> None:
-    """Delete one account. Chats that are kept have nobody's name any more. The caller commits."""
+    """Delete one account. Chats that are kept have nobody's name any more. The caller commits.
+
+    What somebody saved from ChatGPT is theirs alone: it goes with the account.
+    """
     guarding.check(db, user_id, by=by, shuts_out=True)
     remove_all(db, [user_id], keep_chats=keep_chats, by=by, origin=origin)
 
@@ -37,8 +40,8 @@ def remove_all(
 ) -> None:  # fmt: skip
     """Delete these accounts, whoever they are: who may be among them is the caller's to say.
 
-    Sessions, roles and entitlements go with the row; an id is never given out again, so that no
-    one inherits what is kept. The audit log keeps the address.
+    Sessions, roles, entitlements and saved conversations go with the row; an id is never given
+    out again, so that no one inherits what is kept. The audit log keeps the address.
     """
     people = db.execute(
         select(User.id, User.email, User.address).where(User.id.in_(user_ids))

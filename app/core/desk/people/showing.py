@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.core import clock
 from app.core.desk.people import guarding, removing
-from app.core.learning import programs
+from app.core.learning import keeping, programs
 from app.core.people import agents, places, roles, sessions, users
 from app.core.people.agents import Agent
 from app.core.people.places import Places
@@ -52,6 +52,7 @@ class Person:
     mails: list[OutgoingMessage]
     entries: list[AuditEntry]
     chats: int
+    saved: int
     paused_until: datetime | None
     may_touch: bool
 
@@ -71,6 +72,7 @@ def show(db: Session, user_id: int, *, by: int, map_: Places | None) -> Person:
         mails=_mails(db, user),
         entries=_entries(db, user_id),
         chats=removing.count_chats(db, user_id),
+        saved=keeping.count(db, user_id),
         paused_until=_paused_until(db, user),
         may_touch=by == user_id or guarding.may_touch(db, user_id, by),
     )

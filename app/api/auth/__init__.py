@@ -1,0 +1,221 @@
+"""`/api/auth`: codes, tokens and the profile for other modules (seed 002)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify
+from flask.typing import ResponseReturnValue
+
+from app.addresses import BadAddress
+from app.api.auth.bodies import (
+    Address,
+    Asked,
+    Code,
+    KeySet,
+    Person,
+    Problem,
+    Renewal,
+    Tokens,
+)
+from app.api.auth.ways import way
+from app.api.documents import Document
+from app.core.entry import access_tokens, refreshing, signin, signing
+from app.core.entry.access_tokens import Audience
+from app.core.errors import N_, CannotSignIn, Refusal, WrongCode
+from app.core.learning import profiles
+from app.core.people import sessions
+from app.core.people.sessions import Seat
+from app.core.proof.codes import NotSixDigits, RanOut
+from app.edge import bodies, identity
+from app.edge.bearers import issuer, token
+from app.edge.bodies import BadField
+from app.edge.db import commit, db
+from app.edge.limits import at_fixed_time, door
+from app.edge.ours import code_door, lifetimes, ours, terms
+from app.models.access import Purpose
+
+bp = Blueprint("api_auth", __name__)
+
+TOKEN_LIFETIME = timedelta(minutes=15)
+KEYS_FOR = 300
+"""Seconds that anybody may keep the published keys; a new one signs at once, so not for long."""
+
+
+class InvalidCode(Refusal):
+    """A code that is wrong, was used, or has run out: which one is told to nobody."""
+
+    code = "invalid_code"
+    status = 400
+    words = N_("This code is wrong, was used already, or has run out. Ask for a new one.")
+
+
+document = Document(
+    "Rollcall sign-in",
+    "Codes by mail, tokens for modules, and who somebody is. Tokens are ES256; check them with the"
+    " keys at /.well-known/jwks.json, or ask GET /api/auth/user, which also knows of a sign-out.",
+    schemes={"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+    failure=Problem,
+    failure_kind="application/problem+json",
+)
+
+
+@bp.post("/api/auth/request-otp")
+@document.operation(
+    "requestOtp",
+    body=Address,
+    answers=dict.fromkeys((400, 413, 415, 429, 503), Problem) | {200: Asked},
+)
+@door
+def request_otp() -> ResponseReturnValue:
+    """Ask for a code.
+
+    Mails six digits to who may come in. The answer is the same for everybody, at the same moment.
+    """
+    return _ask(bodies.read(Address))
+
+
+@at_fixed_time
+def _ask(body: Address) -> ResponseReturnValue:
+    name, subject = _subject(body)
+    try:
+        way(name, subject).ask(
+            db, subject, code_door(Purpose.API), terms=terms(), origin=identity.program_origin()
+        )
+    except BadAddress as error:
+        g.answer_at_once = True
+        raise BadField(name, str(error)) from None
+    commit()
+    return jsonify(status="sent", expires_in=int(ours().settings.API_CODE_LIFETIME))
+
+
+@bp.post("/api/auth/verify-otp")
+@document.operation(
+    "verifyOtp",
+    body=Code,
+    answers=dict.fromkeys((400, 413, 415, 429, 503), Problem) | {200: Tokens},
+)
+@door
+def verify_otp() -> ResponseReturnValue:
+    """Prove who somebody is by their code.
+
+    A code is good once, where it was asked for. After five wrong ones nothing is accepted for
+    this address for up to 15 minutes.
+    """
+    return _prove(bodies.read(Code))
+
+
+@at_fixed_time
+def _prove(body: Code) -> ResponseReturnValue:
+    name, subject = _subject(body)
+    origin = identity.program_origin()
+    seat = Seat(Audience.API.value, timedelta(seconds=ours().settings.API_SESSION_LIFETIME))
+    try:
+        user_id = way(name, subject).prove(
+            db, subject, body.code, code_door(Purpose.API), terms=terms(), origin=origin
+        )
+        entered = signin.admit(
+            db, user_id, Purpose.API.value, origin,
+            remember=False, lifetimes=lifetimes(), seat=seat,
+        )  # fmt: skip
+    except BadAddress as error:
+        g.answer_at_once = True
+        raise BadField(name, str(error)) from None
+    except (NotSixDigits, RanOut, WrongCode, CannotSignIn):
+        raise InvalidCode from None
+    refresh_token = refreshing.allow(db, entered.session_id, entered.token)
+    answer = _tokens(entered.user, entered.session_id, refresh_token)
+    commit()
+    g.let_in = True
+    return answer
+
+
+@bp.post("/api/auth/refresh")
+@document.operation(
+    "refresh",
+    body=Renewal,
+    answers=dict.fromkeys((400, 401, 413, 415, 429), Problem) | {200: Tokens},
+)
+@door
+def refresh() -> ResponseReturnValue:
+    """Renew the tokens.
+
+    Each refresh token is good once; one that comes twice ends the session, since two have it.
+    """
+    body = bodies.read(Renewal)
+    user, session_id, refresh_token = refreshing.refresh(
+        db, body.refresh_token, Audience.API, origin=identity.program_origin()
+    )
+    answer = _tokens(user, session_id, refresh_token)
+    commit()
+    return answer
+
+
+@bp.post("/api/auth/logout")
+@document.operation(
+    "logout", security={"token": []}, answers={204: None, 401: Problem, 429: Problem}
+)
+@door
+def logout() -> ResponseReturnValue:
+    """Sign out.
+
+    The session ends: its tokens are refused here at once, and elsewhere once they run out.
+    """
+    bearer = access_tokens.verify(db, token(), Audience.API, issuer=issuer())
+    access_tokens.end(db, bearer, identity.program_origin())
+    commit()
+    return "", 204
+
+
+@bp.get("/api/auth/user")
+@document.operation("getUser", security={"token": []}, answers={200: Person, 401: Problem})
+def user() -> ResponseReturnValue:
+    """Read who is signed in.
+
+    Asked each time, it is always true: an ended session or a closed account is 401 at once.
+    """
+    here = profiles.of_bearer(ours().engine, token(), Audience.API, issuer=issuer())
+    answer = jsonify(here.facts)
+    if here.is_to_note:
+        sessions.note_seen_of(db, here.user_id, here.session_id)
+        commit()
+    return answer
+
+
+@bp.get("/.well-known/jwks.json")
+@document.operation("getKeys", answers={200: KeySet})
+def jwks() -> Response:
+    """Read the keys that tokens are signed with (RFC 7517)."""
+    published = signing.published(db)
+    answer = jsonify(published)
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    if published["keys"]:
+        answer.headers["Cache-Control"] = f"public, max-age={KEYS_FOR}"
+    return answer
+
+
+@bp.get("/openapi/auth.json")
+def openapi() -> ResponseReturnValue:
+    """This contract as an OpenAPI document."""
+    answer = jsonify(document.published())
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    return answer
+
+
+def _subject(body: Address) -> tuple[str, str]:
+    """By which member of the body somebody is named, and the name."""
+    return ("email", body.email) if body.email else ("phone", body.phone)
+
+
+def _tokens(person: Any, session_id: int, refresh_token: str) -> Response:
+    access = access_tokens.issue(
+        db, person, session_id, Audience.API, issuer=issuer(), lifetime=TOKEN_LIFETIME
+    )
+    return jsonify(
+        access_token=access,
+        token_type="Bearer",  # noqa: S106 - a word of RFC 6750
+        expires_in=int(TOKEN_LIFETIME.total_seconds()),
+        refresh_token=refresh_token,
+        user=profiles.of(db, person.id),
+    )

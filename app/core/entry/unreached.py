@@ -1,0 +1,41 @@
+"""A number that no channel reaches: asked for and tried as an address that nobody has.
+
+The same answers, rows and counts as `by_code`, and no message.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from sqlalchemy.orm import Session
+
+from app.core import audit, clock, throttle
+from app.core.audit import Event, Origin
+from app.core.entry import signin
+from app.core.entry.by_code import MOST_ASKED, Door
+from app.core.entry.terms import Terms
+from app.core.errors import TooManyTries, WrongCode
+from app.core.proof import codes
+from app.core.proof.codes import RanOut
+
+
+def ask(db: Session, number: str, door: Door, *, terms: Terms, origin: Origin) -> str:
+    """Count and remember that a code was asked for. Raises `TooManyTries`; the caller commits."""
+    scope, purpose = f"ask:{door.purpose.value}", door.purpose.value
+    if not throttle.take(db, scope, number, MOST_ASKED):
+        until = throttle.until(db, scope, number) or clock.now()
+        signin.refuse(db, TooManyTries(until), purpose, origin, address=number, why="asked")
+    codes.issue_none(db, door.purpose, number, lifetime=door.lifetime)
+    audit.record(db, Event.CODE_ASKED, origin, address=number, answer="unreached", purpose=purpose)
+    return number
+
+
+def prove(
+    db: Session, number: str, typed: str, door: Door, *, terms: Terms, origin: Origin
+) -> NoReturn:
+    """Count a try, which is wrong. Raises `NotSixDigits`, `TooManyCodes` or `WrongCode`."""
+    try:
+        codes.check(db, door.purpose, number, typed, requester=door.requester, keys=terms.keys)
+    except (TooManyTries, RanOut, WrongCode) as refusal:
+        signin.refuse(db, refusal, door.purpose.value, origin, address=number)
+    raise WrongCode

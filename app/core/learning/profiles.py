@@ -1,0 +1,212 @@
+"""What programs are told of somebody: who they are, what they may do, and what they may open.
+
+One statement looks at everything, because modules ask with each request of theirs. It is put into
+words once for each database: doing that takes longer than its answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, TypedDict, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    select,
+)
+from sqlalchemy import cast as as_type
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.selectable import ScalarSelect
+
+from app.core import clock
+from app.core.entry import access_tokens
+from app.core.entry.access_tokens import Audience, InvalidToken, Issuer
+from app.core.learning import programs
+from app.core.people import sessions, users
+from app.database import UtcDateTime
+from app.models.access import Credential, CredentialKind, SigningKey, SignInSession
+from app.models.people import Profile, Role, RoleGrant, User
+from app.models.programs import Program
+
+NO_ROLE = "learner"
+"""The `role` of who has none."""
+
+Attribute = InstrumentedAttribute[int] | InstrumentedAttribute[str]
+
+
+class OpenProgram(TypedDict):
+    """A program that somebody may open."""
+
+    code: str
+    name: str
+
+
+class Facts(TypedDict):
+    """Somebody, as a program reads it."""
+
+    id: str
+    email: str
+    email_verified: bool
+    phone: str | None
+    country: str | None
+    role: str
+    roles: list[str]
+    locale: str | None
+    name: str
+    programs: list[OpenProgram]
+
+
+@dataclass(frozen=True)
+class Here:
+    """Whom a token stands for, by which session, and whether its use is to be written again."""
+
+    user_id: int
+    session_id: int
+    facts: Facts
+    is_to_note: bool
+
+
+def of(db: Session, user_id: int) -> Facts:
+    """This person, as programs are told of them."""
+    connection = db.connection()
+    row = _question(connection.dialect, by_session=False).ask(connection, user_id=user_id)
+    return _facts(cast(Any, row))
+
+
+def of_bearer(engine: Engine, token: str, audience: Audience, *, issuer: Issuer) -> Here:
+    """Whom this token stands for, in one query once its key is known.
+
+    That the session lives and its person may be here is in the same query, which stands outside
+    any transaction, so that no other round trip begins or ends one. Raises `InvalidToken`.
+    """
+    with _reading(engine) as connection:
+        claim = access_tokens.read(connection, token, audience, issuer=issuer)
+        row = _question(connection.dialect, by_session=True).ask(
+            connection,
+            user_id=claim.user_id,
+            session_id=claim.session_id,
+            audience=audience.value,
+            kid=claim.kid,
+        )
+    if row is None:
+        raise InvalidToken
+    return Here(claim.user_id, claim.session_id, _facts(row), bool(row.is_to_note))
+
+
+def _facts(row: Any) -> Facts:
+    roles = [name for _, name in sorted(json.loads(row.roles))]
+    opened = sorted(json.loads(row.programs), key=lambda each: (each[1].lower(), each[0]))
+    return {
+        "id": f"u_{row.id}",
+        "email": row.address or row.email.strip(),
+        "email_verified": bool(row.is_verified),
+        "phone": row.phone,
+        "country": row.country,
+        "role": roles[0] if roles else NO_ROLE,
+        "roles": roles,
+        "locale": row.locale,
+        "name": row.full_name or row.last_name,
+        "programs": [{"code": code, "name": name} for code, name in opened],
+    }
+
+
+def _reading(engine: Engine) -> Connection:
+    connection = engine.connect()
+    if connection.dialect.name == "postgresql":
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+    return connection  # SQLite begins nothing before the first write.
+
+
+class _Question:
+    """A statement in the words of a database, whose answer is numbers and text alone."""
+
+    def __init__(self, asked: Select[*tuple[Any, ...]], dialect: Dialect) -> None:
+        compiled = asked.compile(dialect=dialect)
+        self._words = str(compiled)
+        self._order: list[str] | None = getattr(compiled, "positiontup", None)
+        self._fixed: Mapping[str, Any] = compiled.params
+        self._moment: Any = UtcDateTime().dialect_impl(dialect).bind_processor(dialect)
+
+    def ask(self, connection: Connection, **values: Any) -> Any:
+        """The one row that meets `values`, or None."""
+        now = clock.now()
+        moments = {
+            "now": now, "today": users.beginning_of_today(), "due": now - sessions.SEEN_EVERY
+        }  # fmt: skip
+        said = {name: self._moment(value) for name, value in moments.items()}
+        every: dict[str, Any] = {**self._fixed, **said, **values}
+        given = every if self._order is None else tuple([every[name] for name in self._order])
+        return connection.exec_driver_sql(self._words, given).one_or_none()
+
+
+@lru_cache(maxsize=16)
+def _question(dialect: Dialect, *, by_session: bool) -> _Question:
+    user_id: ColumnElement[int] = bindparam("user_id")
+    asked = _about(dialect.name, user_id).where(User.id == user_id)
+    if by_session:
+        asked = (
+            asked.add_columns((SignInSession.last_seen_at <= _moment("due")).label("is_to_note"))
+            .join(SignInSession, SignInSession.user_id == User.id)
+            .where(
+                SignInSession.id == bindparam("session_id"),
+                SignInSession.audience == bindparam("audience"),
+                SignInSession.ended_at.is_(None),
+                SignInSession.expires_at > _moment("now"),
+                users.is_open(_moment("today")),
+                users.on_list(),
+                # A key that was taken out of the table verifies nothing any more.
+                exists().where(SigningKey.kid == bindparam("kid")),
+            )
+        )
+    return _Question(asked, dialect)
+
+
+def _about(dialect: str, user_id: ColumnElement[int]) -> Select[*tuple[Any, ...]]:
+    granted = and_(RoleGrant.role_id == Role.id, RoleGrant.user_id == user_id)
+    phone = (
+        select(Credential.identifier)
+        .where(Credential.user_id == user_id, Credential.kind == CredentialKind.PHONE.value)
+        .order_by(Credential.id.desc())
+        .limit(1)
+    )
+    opened = and_(*programs.on_shelf(), programs.opened_to(user_id, now=_moment("now")))
+    return select(
+        User.id,
+        User.email,
+        User.address,
+        User.verified_at.is_not(None).label("is_verified"),
+        User.last_name,
+        User.locale,
+        Profile.full_name,
+        Profile.country,
+        phone.scalar_subquery().label("phone"),
+        _pairs(dialect, Role.id, Role.name, granted).label("roles"),
+        _pairs(dialect, Program.code, Program.name, opened).label("programs"),
+    ).outerjoin(Profile, Profile.user_id == User.id)
+
+
+def _pairs(
+    dialect: str, first: Attribute, second: Attribute, where: ColumnElement[bool]
+) -> ScalarSelect[Any]:
+    """Two columns of the rows that meet `where`, as the JSON of a list of pairs, in no order."""
+    if dialect == "postgresql":
+        several = func.json_agg(func.json_build_array(first, second))
+        gathered: ColumnElement[Any] = func.coalesce(several, func.json_build_array())
+    else:
+        gathered = func.json_group_array(func.json_array(first, second))
+    return select(as_type(gathered, Text)).where(where).scalar_subquery()
+
+
+def _moment(name: str) -> ColumnElement[Any]:
+    return bindparam(name, type_=UtcDateTime())

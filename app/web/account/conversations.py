@@ -1,0 +1,67 @@
+"""What one saved from ChatGPT: listed, read, and deleted for good."""
+
+from __future__ import annotations
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_wtf import FlaskForm
+
+from app.core.learning import keeping
+from app.edge import identity
+from app.edge.db import commit, db
+from app.edge.guards import signed_in
+from app.web.account import bp
+
+PAGE = 30
+LONGEST_NAME = 30
+"""Characters before a colon that are taken for who said a line."""
+
+LEARNERS = {"i", "learner", "me", "user", "you"}
+"""How a line of the learner begins, as custom GPTs write it."""
+
+ONE = "/account/conversations/<conversation_id>"
+
+
+@bp.get("/account/conversations")
+@signed_in
+def conversations() -> ResponseReturnValue:
+    """List one's saved conversations, newest first."""
+    before = request.args.get("before")
+    shown, more = keeping.page(db, identity.user().id, before=before, limit=PAGE)
+    older = url_for("account.conversations", before=shown[-1].id) if more else None
+    return render_template(
+        "account/conversations.html", conversations=shown, older_url=older, is_first=not before
+    )
+
+
+@bp.get(ONE)
+@signed_in
+def conversation(conversation_id: str) -> ResponseReturnValue:
+    """Read one of one's own."""
+    row = keeping.get(db, identity.user().id, conversation_id)
+    return render_template(
+        "account/conversation.html", row=row, turns=[turn(line) for line in row.raw_text]
+    )
+
+
+@bp.route(f"{ONE}/delete", methods=["GET", "POST"])
+@signed_in
+def conversation_delete(conversation_id: str) -> ResponseReturnValue:
+    """Ask once more, then delete it for good."""
+    me = identity.user().id
+    row = keeping.get(db, me, conversation_id)
+    if FlaskForm().validate_on_submit():
+        keeping.forget(db, me, row.id, origin=identity.origin())
+        commit()
+        flash(_("The conversation is deleted."), "success")
+        return redirect(url_for("account.conversations"), 303)
+    return render_template("account/conversation_delete.html", row=row)
+
+
+def turn(line: str) -> tuple[str, str, bool]:
+    """Who said a line, what they said, and whether that was the learner."""
+    name, colon, said = line.partition(":")
+    if not colon or len(name) > LONGEST_NAME or "\n" in name:
+        return "", line, False
+    return name.strip(), said.strip(), name.strip().casefold() in LEARNERS
