@@ -327,6 +327,11 @@ SETTINGS = [
             "Whether a mailed code or its button signs in on the site, without the password."),
     Setting("CODE_SIGN_IN_ROLES", flag, False,
             "Whether it does so for people with a role too; they sign in by password otherwise."),
+    Setting("SIGNUP_TELLS_REGISTERED", flag, False,
+            "Whether a GPT that signs people up is told that an address has an account already."
+            " Otherwise the mailbox alone is told."),
+    Setting("UNVERIFIED_KEEP_DAYS", whole(1, 365), 7,
+            "Days that an account lives that was asked for in a chat and never confirmed by mail."),
     Setting("API_CODE_LIFETIME", span(60, 3600), 300.0,
             "Seconds a code for `/api/auth` works."),
     Setting("API_SESSION_LIFETIME", span(900, 366 * 86400), 30 * 86400.0,

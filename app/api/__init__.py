@@ -6,17 +6,18 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Flask
 
-from app.api import auth, gpt, whatsapp
+from app.api import auth, gpt, signup, whatsapp
 from app.api.gpt import conversations as gpt_conversations
 from app.api.gpt import published as gpt_published
 from app.api.gpt import words as gpt_words
+from app.api.signup import by_key, by_link
 from app.edge import problems
 from app.edge.problems import Voice
 
-BLUEPRINTS: Sequence[Blueprint] = [auth.bp, gpt.bp, whatsapp.bp]
+BLUEPRINTS: Sequence[Blueprint] = [auth.bp, gpt.bp, signup.bp, whatsapp.bp]
 """Every contract."""
 
-ROUTES = [gpt_conversations, gpt_published]
+ROUTES = [by_key, by_link, gpt_conversations, gpt_published]
 """Modules that add their routes to their package's blueprint when they are imported."""
 
 VOICES: dict[str, Voice] = {
@@ -25,6 +26,7 @@ VOICES: dict[str, Voice] = {
     "/openapi/": problems.problem,
     "/auth/": gpt_words.voice,
     "/conversations": gpt_words.voice,
+    signup.BASE: signup.voice,
 }
 """How each contract says "no", by the beginning of its paths."""
 

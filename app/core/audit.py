@@ -75,6 +75,12 @@ class Event(StrEnum):
     PASSWORD_CHANGED = "password:changed"  # noqa: S105 - an event
     PAUSE_BEGAN = "sign_in:pause_began"
     PAUSE_LIFTED = "sign_in:pause_lifted"
+    PIN_ADDED = "pin:added"
+    PIN_CHANGED = "pin:changed"
+    PIN_REMOVED = "pin:removed"
+    PIN_USED = "pin:used"
+    PROFILE_ASKED = "signup:profile_asked"
+    PROFILE_SAVED = "signup:profile_saved"
     PROGRAM_ADDED = "program:added"
     PROGRAM_CHANGED = "program:changed"
     PROGRAM_PURGED = "program:purged"
@@ -106,6 +112,9 @@ class Event(StrEnum):
     SESSION_ENDED = "session:ended"
     SESSION_PROVED = "session:proved"
     SETUP_RESENT = "account:setup_resent"
+    SIGNUP_ASKED = "signup:asked"
+    SIGNUP_DISOWNED = "signup:disowned"
+    SIGNUP_PROVEN = "signup:proven"
     SIGN_IN_ADMITTED = "sign_in:admitted"
     SIGN_IN_REFUSED = "sign_in:refused"
     TOKEN_RENEWED = "token:renewed"  # noqa: S105 - an event

@@ -36,6 +36,7 @@ WITH_CODE = frozenset(
     {
         Kind.INVITATION,
         Kind.PAUSED,
+        Kind.PIN_PAUSED,
         Kind.REGISTRATION_CODE,
         Kind.RESET,
         Kind.SETUP,
@@ -49,8 +50,8 @@ WITH_CODE = frozenset(
 OVER = (MessageState.FAILED, MessageState.HELD, MessageState.SENT, MessageState.SHOWN)
 TO_RESEND = (MessageState.FAILED.value, MessageState.HELD.value)
 DIGITS = re.compile(r"(?<![#\w])\d{3}[  ]?\d{3}(?!\w)")
-TOKEN = re.compile(r"(?<=/)[\w.~-]{24,}")
-"""The secret part of a link: the last part of its path."""
+TOKEN = re.compile(r"(?:(?<=/)|(?<=token=))[\w.~-]{24,}")
+"""The secret part of a link: the last part of its path, or its `token`."""
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,18 @@ def until(db: Session, scope: str, subject: str) -> datetime | None:
     )
 
 
+def is_used_up(db: Session, scope: str, subject: str, limit: Limit) -> bool:
+    """Whether the open window of `subject` takes no further try."""
+    number = db.scalar(
+        select(TryCount.count).where(
+            TryCount.scope == scope,
+            TryCount.subject == subject,
+            TryCount.window_ends_at > clock.now(),
+        )
+    )
+    return number is not None and number >= limit.tries
+
+
 def clear(db: Session, scope: str, subject: str, *, ends_at: datetime | None = None) -> bool:
     """Forget the tries of `subject`, of the window that ends at `ends_at` alone if that is given.
 

@@ -18,8 +18,9 @@ from app.core import outbox
 from app.core.errors import N_
 from app.core.outbox import Kind
 from app.core.people import agents
-from app.core.proof import links, stamps
+from app.core.proof import guesses, links, stamps
 from app.core.proof.links import Link
+from app.delivery import chat_links
 from app.models.access import Purpose
 from app.models.people import User
 from app.models.records import OutgoingMessage
@@ -76,6 +77,7 @@ def _unpause_link(_db: Session, message: OutgoingMessage, _digits: str, keys: Se
         "address": message.facts["counted_as"],
         "mailbox": message.facts["address"],
         "ends_at": message.facts["ends_at"],
+        "scope": message.facts.get("scope", guesses.ACCOUNT),
     }
     return "/lift-pause/" + links.mint(Link.UNPAUSE, facts, keys=keys)
 
@@ -88,13 +90,18 @@ def _not_me_link(db: Session, message: OutgoingMessage, _digits: str, keys: Sequ
     return "/not-me/" + links.mint(Link.NOT_ME, facts, keys=keys)
 
 
-MINTS: dict[Kind, Callable[[Session, OutgoingMessage, str, Sequence[str]], str | None]] = {
+Mint = Callable[[Session, OutgoingMessage, str, Sequence[str]], str | None]
+MINTS: dict[Kind, Mint] = {
+    Kind.CHAT_PROFILE: chat_links.to_profile,
+    Kind.CHAT_SIGNUP: chat_links.to_confirm,
     Kind.INVITATION: _password_link,
     Kind.NEW_DEVICE: _not_me_link,
     Kind.PASSWORD_CHANGED: _not_me_link,
     Kind.PAUSED: _unpause_link,
     Kind.PHONE_ADDED: _not_me_link,
     Kind.PHONE_REMOVED: _not_me_link,
+    Kind.PIN_CHANGED: _not_me_link,
+    Kind.PIN_PAUSED: _unpause_link,
     Kind.REGISTRATION_CODE: _registration_link,
     Kind.RESET: _password_link,
     Kind.SETUP: _password_link,
@@ -102,6 +109,9 @@ MINTS: dict[Kind, Callable[[Session, OutgoingMessage, str, Sequence[str]], str |
     Kind.WELCOME: _password_link,
 }
 """The kinds whose button carries a token, and what mints it."""
+
+WITHOUT_CODE: set[Mint] = {_not_me_link, chat_links.to_confirm, chat_links.to_profile}
+"""What mints links in mails that carry no code beside them."""
 
 
 def render(db: Session, message: OutgoingMessage, settings: Settings) -> Mail:
@@ -118,7 +128,7 @@ def render(db: Session, message: OutgoingMessage, settings: Settings) -> Mail:
         if code is None:
             raise ValueError("the code cannot be unsealed")
     mint = MINTS.get(Kind(message.kind))
-    if mint and mint is not _not_me_link and code is None:
+    if mint and mint not in WITHOUT_CODE and code is None:
         raise ValueError("the code is gone")
     path = mint(db, message, code or "", keys) if mint else None
     facts: dict[str, Any] = {

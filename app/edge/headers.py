@@ -44,7 +44,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     @app.after_request
     def add(response: Response) -> Response:
         headers = response.headers
-        if "token" in (request.view_args or {}):
+        if "token" in (request.view_args or {}) or "token" in request.args:
             # The address of this page is a secret until it is used.
             headers.setdefault("Referrer-Policy", "no-referrer")
             headers.setdefault("X-Robots-Tag", "noindex")

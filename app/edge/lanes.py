@@ -85,4 +85,7 @@ class Hall:
 
 hall = Hall()
 strangers = Lane(at_once=1, queue=2)
+programs = Lane(at_once=1, queue=12)
+"""Passphrases that come through a program: a busy one keeps nobody waiting who is at a page."""
+
 friends = Lane(at_once=len(os.sched_getaffinity(0)), queue=24)

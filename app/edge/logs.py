@@ -16,7 +16,9 @@ from werkzeug.wrappers import Response
 
 from app.config import Settings
 
-SECRET_NAMES = re.compile(r"password|token|secret|code\b|digits|cookie|authorization|csrf|key\b")
+SECRET_NAMES = re.compile(
+    r"password|passphrase|token|secret|code\b|digits|cookie|authorization|csrf|key\b"
+)
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 LONGEST = 500
 log = structlog.get_logger("rollcall")

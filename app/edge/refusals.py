@@ -123,7 +123,7 @@ def _page_too_old(error: CSRFError) -> ResponseReturnValue:
         # A page of another site must not be able to have its own values typed in here.
         return answer(400, gettext(OLD_PAGE), "csrf")
     form: MultiDict[str, str] = request.form
-    passwords = [name for name in form if "password" in name]
+    passwords = [name for name in form if "password" in name or "passphrase" in name]
     fields = [
         (name, value)
         for name, value in form.items(multi=True)

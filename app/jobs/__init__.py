@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 from huey import Huey, RedisHuey, SqliteHuey, crontab
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.config import Settings
 from app.core import mailbox, throttle
 from app.core.desk import books, rollups, seals
+from app.core.entry import unopened
 from app.core.learning import emergency, exporting, retention
 from app.core.people import sessions as people_sessions
 from app.core.proof import codes
@@ -26,7 +28,15 @@ from app.core.roster import imports
 from app.jobs.delivering import deliver_due
 from app.jobs.working import work_off
 
-__all__ = ["Jobs", "deliver_due", "make_jobs", "note_over", "tidy_up", "work_off"]
+__all__ = [
+    "Jobs",
+    "deliver_due",
+    "drop_unconfirmed",
+    "make_jobs",
+    "note_over",
+    "tidy_up",
+    "work_off",
+]
 
 log = structlog.get_logger("rollcall")
 
@@ -68,6 +78,7 @@ def make_jobs(settings: Settings, sessions: sessionmaker[Session]) -> Jobs:
     @huey.periodic_task(crontab(minute="17"), name="tidy")
     def tidy() -> None:
         tidy_up(sessions)
+        drop_unconfirmed(sessions, settings)
 
     def wake() -> None:
         try:
@@ -148,3 +159,13 @@ def tidy_up(sessions: sessionmaker[Session]) -> None:
         db.commit()
         while mailbox.tidy(db):
             db.commit()
+
+
+def drop_unconfirmed(sessions: sessionmaker[Session], settings: Settings) -> None:
+    """Delete the accounts and PINs that were asked for in a chat and not confirmed in time."""
+    keep = timedelta(days=settings.UNVERIFIED_KEEP_DAYS)
+    with sessions() as db:
+        while unopened.tidy(db, keep):
+            db.commit()
+        unopened.tidy_pins(db, keep)
+        db.commit()

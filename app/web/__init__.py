@@ -9,6 +9,7 @@ from app.web import (
     admin,
     alarm,
     chat,
+    chat_account,
     health,
     legal,
     mailbox,
@@ -18,7 +19,7 @@ from app.web import (
     setup,
     signin,
 )
-from app.web.account import confirm, sessions
+from app.web.account import confirm, pin, sessions
 from app.web.account import conversations as account_conversations
 from app.web.account import password as account_password
 from app.web.account import phone as account_phone
@@ -65,6 +66,7 @@ BLUEPRINTS = [
     legal.bp,
     programs.bp,
     chat.bp,
+    chat_account.bp,
     signin.bp,
     register.bp,
     recovery.bp,
@@ -110,6 +112,7 @@ ROUTES = [
     person,
     person_edit,
     person_phone,
+    pin,
     program_emergency,
     program_forms,
     roles,

@@ -58,14 +58,18 @@ def lift_by_link(token: str) -> ResponseReturnValue:
     """The button of a mail about a pause: only the POST lifts it."""
     form = PressForm()
     try:
+        pause = pausing.read_link(db, token, terms=terms())
         if form.validate_on_submit():
             address = pausing.lift_by_link(db, token, terms=terms(), origin=identity.origin())
-            return _lifted(address)
-        pause = pausing.read_link(db, token, terms=terms())
+            return _pin_lifted() if pause.of_pin else _lifted(address)
     except LinkDead as refusal:
         return _dead(refusal, token)
     return render_template(
-        "alarm/lift_by_link.html", form=form, email=pause.mailbox, ends_at=pause.ends_at
+        "alarm/lift_by_link.html",
+        form=form,
+        email=pause.mailbox,
+        ends_at=pause.ends_at,
+        of_pin=pause.of_pin,
     )
 
 
@@ -101,6 +105,13 @@ def _lifted(address: str) -> ResponseReturnValue:
     # Whoever read the mail is the owner: a stranger's next tries must not shut this browser out.
     devices.keep(response, address)
     return response
+
+
+def _pin_lifted() -> ResponseReturnValue:
+    # It was no browser that was kept back, so that none becomes known by this.
+    commit()
+    flash(_("The pause is lifted. Go back to the chat: your PIN works again."), "success")
+    return redirect(url_for("signin.login"), 303)
 
 
 def _dead(refusal: LinkDead, token: str) -> ResponseReturnValue:

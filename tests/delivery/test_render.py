@@ -10,7 +10,7 @@ from app.config import ROOT
 from app.core import outbox
 from app.core.entry.letters import PURPOSES
 from app.core.outbox import Kind
-from app.core.proof import links
+from app.core.proof import links, pins
 from app.core.proof.links import Link
 from app.delivery.render import MINTS, render
 from app.models.records import OutgoingMessage
@@ -34,6 +34,7 @@ def environment(environment):
 def made(app, settings, db, people):
     """Renders a mail of a kind, as the worker does."""
     columns_of_owner = {"user_id": people.account(ADA).id}
+    pin_id = pins.add(db, columns_of_owner["user_id"], "a hash", {})[0]
 
     def make(kind, **columns):
         sealed = facts = None
@@ -43,6 +44,7 @@ def made(app, settings, db, people):
             purpose = PURPOSES[kind].value if kind in PURPOSES else None
             facts = {"address": ADA, "code_id": 7, "until": until, "purpose": purpose}
             facts |= {"counted_as": ADA, "ends_at": until, "at": until, "agent": "Firefox on Linux"}
+            facts |= {"pin_id": pin_id}
         message = OutgoingMessage(
             id=1, kind=kind.value, recipient=ADA, facts=facts or {"address": ADA},
             sealed=columns.pop("sealed", sealed), created_at=WRITTEN,

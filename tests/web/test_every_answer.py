@@ -71,7 +71,7 @@ WITHOUT_TOKEN = {
 }
 """Routes that take a POST without a CSRF token, and why."""
 
-OF_PROGRAMS = {"api_auth", "api_gpt", "whatsapp"}
+OF_PROGRAMS = {"api_auth", "api_gpt", "api_signup", "whatsapp"}
 """Blueprints for programs: no cookie counts there, so a forged form has nothing to misuse."""
 
 

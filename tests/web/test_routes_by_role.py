@@ -48,6 +48,8 @@ LEARNERS = """
 /account/phone
 /account/phone/code
 /account/phone/remove
+/account/pin
+/account/pin/remove
 /account/sessions/<int(max=2147483647):session_id>/end
 /account/sessions/end-others
 /chat

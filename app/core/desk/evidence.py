@@ -13,7 +13,7 @@ from app.core.desk.case import Case
 from app.core.desk.finding import About, Finding, Mend, Tone, found
 from app.core.errors import N_
 from app.core.people import users
-from app.core.proof import codes, guesses
+from app.core.proof import codes, guesses, pins
 from app.models.access import Purpose, SignInSession, TryCount
 from app.models.people import User
 from app.models.rosters import Change, RosterImport, RosterProblem
@@ -164,6 +164,10 @@ def _pause(db: Session, address: str) -> Iterator[Finding]:
             yield found(About.PAUSE, Tone.CALM, words, **values)
     else:
         yield found(About.PAUSE, Tone.GOOD, N_("Sign-in is not paused."))
+    if guesses.is_paused(db, guesses.PIN, address):
+        until = guesses.window_ends_at(db, address, scope=guesses.PIN) or clock.now()
+        words = N_("Their PIN for chats is paused until %(until)s. The ways by mail are open.")
+        yield found(About.PAUSE, Tone.BAD, words, Mend.LIFT_PAUSE, until=until)
     yield from _codes(db, address)
 
 
@@ -193,6 +197,10 @@ def _ways(db: Session, user: User) -> Iterator[Finding]:
     else:
         words = N_("Has no password yet.")
         yield found(About.WAYS, Tone.BAD, words, Mend.SEND_MAIL)
+    pin = pins.of(db, user.id)
+    if pin is not None:
+        words = N_("Has the PIN %(pin)s for chats, with a passphrase.")
+        yield found(About.WAYS, Tone.GOOD if user.verified_at else Tone.CALM, words, pin=pin.digits)
     if user.verified_at is not None:
         words = N_("Proved that the mailbox is theirs on %(at)s.")
         yield found(About.WAYS, Tone.GOOD, words, at=user.verified_at)

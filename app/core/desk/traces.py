@@ -37,6 +37,7 @@ WHY = {
     "suspended": N_("the account is suspended"),
     "too_many_passwords": N_("too many tries"),
     "too_many_tries": N_("too many tries"),
+    "unverified": N_("the mailbox is not proven yet"),
     "wrong": N_("the password was wrong, or there is none"),
     "wrong_code": N_("the code was wrong"),
 }
@@ -47,6 +48,7 @@ METHODS = {
     "gpt": N_("by a code, in ChatGPT"),
     "password": N_("by password"),
     "refresh": N_("by renewing a token"),
+    "pin": N_("by a PIN, in a chat"),
     "registration": N_("by registering"),
     "reset": N_("by the mail for a new password"),
     "phone": N_("to add a number"),
@@ -54,6 +56,10 @@ METHODS = {
     "whatsapp": N_("by a code on WhatsApp"),
 }
 MAILS = {
+    "chat_have_account": N_("mail “You have an account”, after a chat"),
+    "chat_profile": N_("link to the profile, after a chat"),
+    "chat_signup": N_("link to confirm an account, after a chat"),
+    "chat_test": N_("test mail to themselves, after a chat"),
     "have_account": N_("mail “You have an account”"),
     "import_held": N_("note of a held import"),
     "invitation": N_("invitation"),
@@ -66,6 +72,8 @@ MAILS = {
     "paused": N_("note of a pause"),
     "phone_added": N_("note of an added number"),
     "phone_removed": N_("note of a removed number"),
+    "pin_changed": N_("note of a changed PIN"),
+    "pin_paused": N_("note of a paused PIN"),
     "registration_code": N_("registration code"),
     "reset": N_("mail for a new password"),
     "setup": N_("mail to set a password"),

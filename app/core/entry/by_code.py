@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NoReturn
 
-from sqlalchemy import func, literal, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.addresses import canonical
@@ -28,10 +28,10 @@ from app.core.errors import (
     WrongCode,
 )
 from app.core.people import roles, users
-from app.core.proof import codes
+from app.core.proof import codes, pins
 from app.core.proof.codes import RanOut
+from app.core.roster import entitlements
 from app.core.throttle import Limit
-from app.database import UtcDateTime
 from app.models.access import Purpose
 from app.models.people import CameBy, User
 
@@ -116,17 +116,11 @@ def claim(db: Session, email: str, code_id: int, door: Door, origin: Origin) -> 
     if found and not door.for_roles and roles.has_any(db, found[0].id):
         raise PasswordNeeded
     mailbox = found[0].mailbox if found else address
+    # What may have to be waited for comes before the code: in Redis no rollback gives it back.
     if found:
-        # The first proof of the mailbox is a change of the account: mailed links die with it. The
-        # person's row comes first in every journey: two at once would else wait for each other.
-        db.execute(
-            update(User)
-            .where(User.id == found[0].id)
-            .values(
-                verified_at=func.coalesce(User.verified_at, literal(clock.now(), UtcDateTime()))
-            )
-            .execution_options(synchronize_session=False)
-        )
+        _note_proven(db, found[0].id)
+    else:
+        entitlements.hold_list(db)
     codes.use(db, door.purpose, mailbox, code_id, counted_as=address)
     if found is None:
         return _open(db, address, email, door, origin).id
@@ -134,6 +128,20 @@ def claim(db: Session, email: str, code_id: int, door: Door, origin: Origin) -> 
         # A way that wrong codes closed for good is open again once its owner came in by another.
         throttle.clear(db, codes.scope(each), address)
     return found[0].id
+
+
+def _note_proven(db: Session, user_id: int) -> None:
+    """Hold the person's row, which comes first in every journey, and note that they were here.
+
+    The first proof of the mailbox is a change of the account: mailed links die with it, and what
+    a stranger may have set up before is dropped.
+    """
+    mine = update(User).where(User.id == user_id).execution_options(synchronize_session=False)
+    first = mine.where(User.verified_at.is_(None)).values(verified_at=clock.now())
+    if db.scalar(first.returning(User.id)) is not None:
+        pins.drop(db, user_id)
+    else:
+        db.execute(mine.values(verified_at=User.verified_at))
 
 
 def _open(db: Session, address: str, email: str, door: Door, origin: Origin) -> User:

@@ -1,7 +1,7 @@
 """'This wasn't me': who did not sign in themselves shuts every door to their account by mail.
 
 The link works without signing in. It ends every session, takes the password away, which somebody
-else knows, and the number that codes go to, and mails a way to a new password.
+else knows, with the PIN and the number that codes go to, and mails a way to a new password.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.core.errors import LinkDead
 from app.core.outbox import Cap, Kind
 from app.core.people import sessions
 from app.core.people.sessions import NOT_ME
-from app.core.proof import links, stamps
+from app.core.proof import links, pins, stamps
 from app.core.proof.links import Link
 from app.models.access import SignInSession
 from app.models.people import User
@@ -51,6 +51,7 @@ def disown(db: Session, token: str, *, terms: Terms, origin: Origin) -> str:
     )
     if claimed is None:
         raise LinkDead
+    pins.drop(db, user.id)
     renewing.end_mailed(db, user)
     renewing.remember_former(db, user)
     own_phone.take_away(db, user)

@@ -31,6 +31,7 @@ ONCE_A_DAY = {Kind.NO_ACCOUNT, Kind.NOT_LISTED, Kind.SPELLING}
 PURPOSES = {
     Kind.INVITATION: Purpose.SETUP,
     Kind.PAUSED: Purpose.UNPAUSE,
+    Kind.PIN_PAUSED: Purpose.UNPAUSE,
     Kind.REGISTRATION_CODE: Purpose.REGISTRATION,
     Kind.RESET: Purpose.RESET,
     Kind.SETUP: Purpose.SETUP,
@@ -60,7 +61,9 @@ def to_recover(db: Session, email: str, last_name: str | None) -> Kind:
     user, listed = known.person
     if users.shut_out_reason(user, listed=listed) is not None:
         return Kind.SHUT_OUT
-    if last_name is not None and surname_key(last_name) != surname_key(user.last_name):
+    # Who came without a list has no last name that theirs could differ from.
+    named = last_name is not None and user.last_name.strip()
+    if named and surname_key(last_name or "") != surname_key(user.last_name):
         return Kind.NAME_DIFFERS
     return Kind.RESET if user.has_password() else Kind.SETUP
 
@@ -81,6 +84,23 @@ def to_sign_in(db: Session, email: str, *, is_open: bool, for_roles: bool = True
     if users.shut_out_reason(user, listed=listed) is not None:
         return Kind.SHUT_OUT
     return Kind.PASSWORD_NEEDED if has_role and not for_roles else Kind.SIGN_IN_CODE
+
+
+def to_sign_up(db: Session, email: str, *, is_open: bool) -> Kind:
+    """The answer to who asks for an account in a chat; `is_open` takes who is on no list too.
+
+    An account that nobody has opened yet, by a password or a proof of its mailbox, may be asked
+    for again and again.
+    """
+    known = _known(db, email)
+    if known.person is None:
+        kind = _on_list(known, None, Kind.CHAT_SIGNUP if is_open else Kind.NOT_LISTED)
+        return Kind.CHAT_SIGNUP if kind is Kind.REGISTRATION_CODE else kind
+    user, listed = known.person
+    if users.shut_out_reason(user, listed=listed) is not None:
+        return Kind.SHUT_OUT
+    opened = user.verified_at is not None or user.has_password()
+    return Kind.CHAT_HAVE_ACCOUNT if opened else Kind.CHAT_SIGNUP
 
 
 @dataclass(frozen=True)

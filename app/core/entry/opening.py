@@ -1,4 +1,4 @@
-"""How an account is opened for a listed person whose mailed code or link was proven."""
+"""How an account is opened: for a listed person, or for anybody where that is allowed."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ def open_account(
     db.rollback()  # No transaction waits for bcrypt.
     with terms.lane():
         password_hash = hashing.hash_password(password, rounds=terms.rounds)
+    # Waited for before the code is used up: in Redis no rollback gives it back.
+    entitlements.hold_list(db)
     codes.use(db, Purpose.REGISTRATION, address, code_id)
     user = open_listed(db, address, origin, password_hash=password_hash)
     lifetimes = terms.lifetimes
@@ -49,9 +51,14 @@ def open_account(
 
 
 def open_listed(
-    db: Session, address: str, origin: Origin, *, password_hash: str | None = None
+    db: Session,
+    address: str,
+    origin: Origin,
+    *,
+    password_hash: str | None = None,
+    proven: bool = True,
 ) -> User:
-    """Open the account that the list has for `address`, whose mailbox was proven just now.
+    """Open the account that the list has for `address`; `proven` says that the mailbox is.
 
     Raises `NoLongerListed`, or `LinkDead` where the address has an account by now.
     """
@@ -66,18 +73,23 @@ def open_listed(
     if line is None:
         raise NoLongerListed
     user = _open(
-        db, address, origin, last_name=line.last_name, email=line.email, hash_=password_hash
-    )
+        db, address, origin, last_name=line.last_name, email=line.email, hash_=password_hash,
+        proven=proven,
+    )  # fmt: skip
     entitlements.follow_list(db, User.id == user.id)
     return user
 
 
-def open_unlisted(db: Session, address: str, email: str, came_by: CameBy, origin: Origin) -> User:
-    """Open an account without a password for somebody who is on no list; the mailbox was proven.
+def open_unlisted(
+    db: Session, address: str, email: str, came_by: CameBy, origin: Origin, *, proven: bool = True
+) -> User:
+    """Open an account without a password for somebody who is on no list.
 
-    Raises `LinkDead` where the address has an account by now.
+    `proven` says that the mailbox is. Raises `LinkDead` where the address has an account by now.
     """
-    return _open(db, address, origin, last_name="", email=email, hash_=None, came_by=came_by)
+    return _open(
+        db, address, origin, last_name="", email=email, hash_=None, came_by=came_by, proven=proven
+    )
 
 
 def _open(
@@ -89,6 +101,7 @@ def _open(
     email: str,
     hash_: str | None,
     came_by: CameBy | None = None,
+    proven: bool,
 ) -> User:
     if users.is_shared(db, address):
         raise LinkDead
@@ -101,7 +114,7 @@ def _open(
         date_added=now,
         expiry_date=now + users.ACCOUNT_TERM,
         password_hash=hash_,
-        verified_at=now,
+        verified_at=now if proven else None,
         came_by=came_by.value if came_by else None,
     )
     db.add(user)
@@ -110,5 +123,6 @@ def _open(
     except IntegrityError:
         db.rollback()
         raise LinkDead from None
-    audit.record(db, Event.ACCOUNT_OPENED, origin, user_id=user.id, actor_id=user.id)
+    actor_id = user.id if proven else None  # Whoever asked may be anybody.
+    audit.record(db, Event.ACCOUNT_OPENED, origin, user_id=user.id, actor_id=actor_id)
     return user

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -23,14 +24,25 @@ from app.core.proof import codes, guesses, links
 from app.core.proof.links import Link
 from app.models.access import Purpose
 
+KINDS = {guesses.ACCOUNT: Kind.PAUSED, guesses.PIN: Kind.PIN_PAUSED}
+"""The mail about a pause, by what was tried: the password, or the passphrase of a PIN."""
 
-def begin(db: Session, address: str, email: str, *, terms: Terms, origin: Origin) -> None:
+
+def begin(
+    db: Session,
+    address: str,
+    email: str,
+    *,
+    scope: str = guesses.ACCOUNT,
+    terms: Terms,
+    origin: Origin,
+) -> None:
     """Write to the owner of `address` that sign-in is paused; the caller commits.
 
     Where several accounts share it, each is written to. Where nobody has it the same rows are
-    written, and nothing is sent.
+    written, and nothing is sent. `scope` is what was tried.
     """
-    ends_at = guesses.window_ends_at(db, address)
+    ends_at = guesses.window_ends_at(db, address, scope=scope)
     try:
         canonical(email)
     except BadAddress:
@@ -40,18 +52,11 @@ def begin(db: Session, address: str, email: str, *, terms: Terms, origin: Origin
     found = users.counted_as(db, address)
     for each in [user.email for user in found] or [email]:
         letters.send(
-            db,
-            Kind.PAUSED,
-            each,
-            terms=terms,
-            held=not found,
-            cap=Cap.PAUSE,
-            counted_as=address,
-            ends_at=ends_at.isoformat(),
-            user_agent=origin.user_agent,
-            place=origin.place,
-        )
-    audit.record(db, Event.PAUSE_BEGAN, origin, address=address)
+            db, KINDS[scope], each, terms=terms, held=not found, cap=Cap.PAUSE,
+            counted_as=address, scope=scope, ends_at=ends_at.isoformat(),
+            user_agent=origin.user_agent, place=origin.place,
+        )  # fmt: skip
+    audit.record(db, Event.PAUSE_BEGAN, origin, address=address, **_noted(scope))
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,12 @@ class Pause:
     address: str
     mailbox: str
     ends_at: datetime
+    scope: str
+
+    @property
+    def of_pin(self) -> bool:
+        """Whether it keeps back a PIN, and no browser."""
+        return self.scope == guesses.PIN
 
 
 def read_link(db: Session, token: str, *, terms: Terms) -> Pause:
@@ -71,8 +82,9 @@ def read_link(db: Session, token: str, *, terms: Terms) -> Pause:
     lifetime = letters.lifetime_of(Purpose.UNPAUSE, terms)
     facts = links.read(Link.UNPAUSE, token, lifetime=lifetime, keys=terms.keys)
     ends_at = datetime.fromisoformat(facts["ends_at"])
-    pause = Pause(facts["address"], facts["mailbox"], ends_at)
-    if guesses.window_ends_at(db, pause.address) != ends_at:
+    scope = facts.get("scope", guesses.ACCOUNT)
+    pause = Pause(facts["address"], facts["mailbox"], ends_at, scope)
+    if guesses.window_ends_at(db, pause.address, scope=scope) != ends_at:
         raise LinkDead
     return pause
 
@@ -85,9 +97,10 @@ def lift_by_link(db: Session, token: str, *, terms: Terms, origin: Origin) -> st
     pause = read_link(db, token, terms=terms)
     codes.end_all(db, Purpose.UNPAUSE, pause.mailbox, counted_as=pause.address)
     # Of two presses at once one finds the pause; the caller rolls the other back.
-    if not guesses.lift(db, pause.address, ends_at=pause.ends_at):
+    if not guesses.lift(db, pause.address, ends_at=pause.ends_at, scope=pause.scope):
         raise LinkDead
-    audit.record(db, Event.PAUSE_LIFTED, origin, address=pause.address, by="link")
+    noted = _noted(pause.scope)
+    audit.record(db, Event.PAUSE_LIFTED, origin, address=pause.address, by="link", **noted)
     return pause.address
 
 
@@ -101,6 +114,12 @@ def lift_by_code(db: Session, email: str, code: str, *, terms: Terms, origin: Or
     mailbox = found[0].mailbox if found else address
     code_id = codes.check(db, Purpose.UNPAUSE, mailbox, code, counted_as=address, keys=terms.keys)
     codes.use(db, Purpose.UNPAUSE, mailbox, code_id, counted_as=address)
-    guesses.lift(db, address)
+    for scope in KINDS:
+        guesses.lift(db, address, scope=scope)
     audit.record(db, Event.PAUSE_LIFTED, origin, address=address, by="code")
     return address
+
+
+def _noted(scope: str) -> dict[str, Any]:
+    # A pause of the password is what is meant where nothing is said.
+    return {} if scope == guesses.ACCOUNT else {"scope": scope}

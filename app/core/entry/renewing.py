@@ -16,7 +16,7 @@ from app.core.entry.terms import Terms
 from app.core.errors import N_, LinkDead, PasswordRefused
 from app.core.outbox import Cap, Kind
 from app.core.people import roles, sessions
-from app.core.proof import codes, credentials, guesses, passwords, stamps
+from app.core.proof import codes, credentials, guesses, passwords, pins, stamps
 from app.core.throttle import Limit
 from app.database import UtcDateTime
 from app.models.access import CredentialKind, FormerPassword, Purpose, SignInSession
@@ -97,6 +97,8 @@ def renew(
     )
     if claimed is None:
         raise LinkDead
+    if proves_mailbox and user.verified_at is None:
+        pins.drop(db, user.id)
     end_mailed(db, user)
     remember_former(db, user)
     whose = SignInSession.user_id == user.id

@@ -19,6 +19,9 @@ from app.core.errors import TooManyPasswords, TooManyTries
 from app.core.throttle import Limit
 
 ACCOUNT, DEVICE = "password", "password:device"
+PIN = "pin"
+"""Tries of the passphrase of somebody's PIN, which is another secret than their password."""
+
 WINDOW = timedelta(minutes=15)
 LIMIT = Limit(
     tries=10,
@@ -71,16 +74,33 @@ def count(db: Session, address: str, origin: Origin, *, known: bool) -> Guess:
     return Guess(ACCOUNT, address, is_last=number == LIMIT.tries)
 
 
+def count_pin(db: Session, subject: str) -> Guess:
+    """Count a try of the passphrase of a PIN and commit it, before the passphrase is looked at.
+
+    `subject` is the canonical address of whose PIN it is, or the PIN itself where nobody has it.
+    Raises `TooManyTries`.
+    """
+    number = throttle.count(db, PIN, subject, LIMIT)
+    return Guess(PIN, subject, is_last=number == LIMIT.tries)
+
+
+def is_paused(db: Session, scope: str, subject: str) -> bool:
+    """Whether no further try is taken until the window of this subject ends."""
+    return throttle.is_used_up(db, scope, subject, LIMIT)
+
+
 def forgive(db: Session, guess: Guess) -> None:
     """The password was right and its person was let in: this count begins anew."""
     throttle.clear(db, guess.scope, guess.subject)
 
 
-def window_ends_at(db: Session, address: str) -> datetime | None:
+def window_ends_at(db: Session, address: str, *, scope: str = ACCOUNT) -> datetime | None:
     """When the window of this address ends, paused or not; None where none is open."""
-    return throttle.until(db, ACCOUNT, address)
+    return throttle.until(db, scope, address)
 
 
-def lift(db: Session, address: str, *, ends_at: datetime | None = None) -> bool:
+def lift(
+    db: Session, address: str, *, ends_at: datetime | None = None, scope: str = ACCOUNT
+) -> bool:
     """End the pause of this address; with `ends_at` only that very one. False if it is over."""
-    return throttle.clear(db, ACCOUNT, address, ends_at=ends_at)
+    return throttle.clear(db, scope, address, ends_at=ends_at)

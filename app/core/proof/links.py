@@ -22,6 +22,8 @@ SKEW = timedelta(seconds=60)
 class Link(StrEnum):
     """What a link is for; a token of one purpose opens no other."""
 
+    CHAT_PROFILE = "chat-profile"
+    CHAT_SIGNUP = "chat-signup"
     FIRST_ADMIN = "first-admin"
     NOT_ME = "not-me"
     REGISTRATION = "registration"

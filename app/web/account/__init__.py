@@ -12,6 +12,7 @@ from app.core.learning import keeping
 from app.core.people import places, whereabouts
 from app.core.people.agents import Agent
 from app.core.people.sessions import Presence
+from app.core.proof import pins
 from app.edge import identity
 from app.edge.db import db
 from app.edge.guards import signed_in
@@ -45,6 +46,7 @@ def page() -> ResponseReturnValue:
         "account/page.html",
         user=here.user,
         saved=keeping.count(db, here.user.id),
+        pin=pins.of(db, here.user.id),
         changed_at=changing.changed_at(db, here.user.id),
         phone=own_phone.of(db, here.user.id),
         whatsapp=ours().settings.whatsapp,

@@ -26,6 +26,7 @@ METHODS = {
     "refresh": N_("Renewed, in a program"),
     "gpt": N_("Code, in ChatGPT"),
     "password": N_("Password"),
+    "pin": N_("PIN, in a chat"),
     "registration": N_("Registration"),
     "reset": N_("Reset"),
     "setup": N_("First password"),

@@ -59,6 +59,12 @@ WORDS = {
     Event.PHONE_ADDED: N_("Number added"),
     Event.PHONE_ASKED: N_("Code to add a number asked for"),
     Event.PHONE_REMOVED: N_("Number removed"),
+    Event.PIN_ADDED: N_("PIN for chats added"),
+    Event.PIN_CHANGED: N_("Passphrase of a PIN changed"),
+    Event.PIN_REMOVED: N_("PIN for chats removed"),
+    Event.PIN_USED: N_("PIN and passphrase given in a chat"),
+    Event.PROFILE_ASKED: N_("Link to a profile asked for in a chat"),
+    Event.PROFILE_SAVED: N_("Profile saved by a mailed link"),
     Event.PROGRAM_ADDED: N_("Program added"),
     Event.PROGRAM_CHANGED: N_("Program changed"),
     Event.PROGRAM_PURGED: N_("Program deleted for good"),
@@ -88,6 +94,9 @@ WORDS = {
     Event.SESSION_ENDED: N_("Session ended"),
     Event.SESSION_PROVED: N_("Confirmed who they are"),
     Event.SETUP_RESENT: N_("Link to set a password mailed"),
+    Event.SIGNUP_ASKED: N_("Account asked for in a chat"),
+    Event.SIGNUP_DISOWNED: N_("Account that was asked for in a chat disowned"),
+    Event.SIGNUP_PROVEN: N_("Account that was asked for in a chat confirmed"),
     Event.SIGN_IN_ADMITTED: N_("Signed in"),
     Event.SIGN_IN_REFUSED: N_("Sign-in refused"),
     Event.TOKEN_RENEWED: N_("Token renewed"),
@@ -110,6 +119,7 @@ AREAS = {
     "password": N_("Passwords"),
     "people": N_("Many people at once"),
     "phone": N_("Numbers"),
+    "pin": N_("PINs for chats"),
     "program": N_("Programs"),
     "recovery": N_("Recovery"),
     "registration": N_("Registration"),
@@ -120,6 +130,7 @@ AREAS = {
     "session": N_("Sessions"),
     "sign_in": N_("Sign-ins"),
     "token": N_("Tokens"),
+    "signup": N_("Sign-up in chats"),
 }
 
 

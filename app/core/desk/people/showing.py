@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core import clock
@@ -119,8 +119,8 @@ def _entries(db: Session, user_id: int) -> list[AuditEntry]:
 
 def _paused_until(db: Session, user: User) -> datetime | None:
     return db.scalar(
-        select(TryCount.window_ends_at).where(
-            TryCount.scope == guesses.ACCOUNT,
+        select(func.max(TryCount.window_ends_at)).where(
+            TryCount.scope.in_([guesses.ACCOUNT, guesses.PIN]),
             TryCount.subject == user.counted_as,
             TryCount.window_ends_at > clock.now(),
             TryCount.count >= guesses.LIMIT.tries,

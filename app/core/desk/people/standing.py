@@ -132,8 +132,12 @@ def lift_pause(db: Session, user_id: int, *, by: int | None, origin: Origin) -> 
 def lift_pause_of(
     db: Session, address: str, *, user_id: int | None = None, by: int | None, origin: Origin
 ) -> None:
-    """End the pause of a canonical address, which is nobody's perhaps. Raises `NoPause`."""
-    if not guesses.lift(db, address):
+    """End the pause of a canonical address, which is nobody's perhaps, and that of its PIN.
+
+    Raises `NoPause`.
+    """
+    lifted = [guesses.lift(db, address, scope=each) for each in (guesses.ACCOUNT, guesses.PIN)]
+    if not any(lifted):
         raise NoPause
     audit.record(db, Event.PAUSE_LIFTED, origin, user_id=user_id, actor_id=by, address=address)
 

@@ -1,0 +1,82 @@
+"""Accounts that were asked for in a chat and that nobody ever confirmed: how they go again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, select
+from sqlalchemy.orm import Session
+
+from app.core import audit, clock
+from app.core.audit import NOWHERE, Event, Origin
+from app.core.proof import pins
+from app.models.access import Credential, SignInSession
+from app.models.people import CameBy, RoleGrant, User, UserLoRootId
+from app.models.records import MessageState, OutgoingMessage
+
+BATCH = 1000
+"""Accounts that one transaction deletes."""
+
+
+def drop(db: Session, user_ids: Sequence[int], origin: Origin, *, why: str) -> int:
+    """Delete those of these accounts that nobody opened; how many went. The caller commits."""
+    messages, people = cast(Table, OutgoingMessage.__table__), cast(Table, User.__table__)
+    waits = [MessageState.QUEUED.value, MessageState.SENDING.value]
+    db.execute(
+        delete(messages).where(messages.c.user_id.in_(user_ids), messages.c.state.in_(waits))
+    )
+    gone = db.execute(
+        delete(people)
+        .where(people.c.id.in_(user_ids), _nobodys())
+        .returning(people.c.id, people.c.email)
+    )
+    about: dict[int, dict[str, Any]] = {row.id: {"email": row.email} for row in gone}
+    audit.record_all(db, Event.ACCOUNT_DELETED, origin, about, why=why)
+    return len(about)
+
+
+def tidy(db: Session, keep: timedelta) -> int:
+    """Delete a batch of those that have waited for `keep` or longer; how many. The caller commits.
+
+    Who is on a list, holds something, has a role or was ever signed in is not among them, and
+    nobody whom an admin, an invitation or a database taken over made.
+    """
+    old = (
+        select(Credential.user_id)
+        .join(User, User.id == Credential.user_id)
+        .where(Credential.kind == pins.KIND, Credential.created_at < clock.now() - keep)
+        .where(_nobodys())
+        .limit(BATCH)
+    )
+    ids = list(db.scalars(old))
+    return drop(db, ids, NOWHERE, why="never_confirmed") if ids else 0
+
+
+def tidy_pins(db: Session, keep: timedelta) -> None:
+    """Drop the PINs that chats asked for and nobody confirmed, of accounts that stay.
+
+    Call it when `tidy` has found nobody any more, who is found by their PIN. PINs that came with a
+    predecessor's database stay as well. The caller commits.
+    """
+    unproven = select(User.id).where(User.verified_at.is_(None))
+    db.execute(
+        delete(Credential)
+        .where(Credential.kind == pins.KIND, Credential.created_at < clock.now() - keep)
+        .where(Credential.data["through"].as_string().is_not(None))
+        .where(Credential.user_id.in_(unproven))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _nobodys() -> ColumnElement[bool]:
+    return and_(
+        User.came_by == CameBy.CHAT.value,
+        User.verified_at.is_(None),
+        User.password_hash.is_(None),
+        User.from_roster.is_(False),
+        ~exists().where(UserLoRootId.user_id == User.id),
+        ~exists().where(RoleGrant.user_id == User.id),
+        ~exists().where(SignInSession.user_id == User.id),
+    )
