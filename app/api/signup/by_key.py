@@ -30,7 +30,7 @@ from app.core.entry import by_pin, chat_mail, chat_profile, chat_signup
 from app.core.entry.chat_mail import TooLong
 from app.core.entry.chat_profile import NobodyNamed
 from app.core.entry.chat_signup import Wish
-from app.core.errors import CannotSignIn, PasswordRefused, TooManyTries
+from app.core.errors import CannotSignIn, LinkDead, PasswordRefused, TooManyTries
 from app.core.people.locales import BadLocale
 from app.core.proof import pins
 from app.edge.bodies import BadField
@@ -73,6 +73,9 @@ def sign_up() -> Response:
         return answer(Result.INVALID_INPUT, words, pin=None)
     except (BadLocale, PasswordRefused) as refusal:
         return answer(Result.INVALID_INPUT, say(refusal), pin=None)
+    except LinkDead:
+        # Others asked for the same address at the same time, again and again.
+        return answer(Result.SERVER_ERROR, "That did not work. Try again in a moment.", pin=None)
     commit()
     if pin is None:
         words = "This address has an account already. The person can ask for a link to its profile."

@@ -27,6 +27,7 @@ from app.core.people import locales, users
 from app.core.proof import links, pins, stamps
 from app.core.proof.links import Link
 from app.core.proof.pins import Found
+from app.core.roster import entitlements
 from app.core.throttle import Limit
 from app.models.people import CameBy, User
 from app.models.records import MessageState, OutgoingMessage
@@ -86,6 +87,8 @@ def ask(db: Session, wish: Wish, *, terms: Terms, origin: Origin) -> int | None:
 def _answer(
     db: Session, address: str, wish: Wish, secret_hash: str, data: dict[str, Any], origin: Origin
 ) -> tuple[Kind, dict[str, Any], str]:
+    # Everybody waits for an import at work: else the wait of those on the list would name them.
+    entitlements.hold_list(db)
     for _ in range(3):
         kind = letters.to_sign_up(db, wish.email, is_open=wish.is_open)
         if kind is not Kind.CHAT_SIGNUP:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, select
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from app.core import audit, clock
 from app.core.audit import NOWHERE, Event, Origin
+from app.core.outbox import Kind
 from app.core.proof import pins
 from app.models.access import Credential, SignInSession
 from app.models.people import CameBy, RoleGrant, User, UserLoRootId
@@ -24,8 +25,13 @@ def drop(db: Session, user_ids: Sequence[int], origin: Origin, *, why: str) -> i
     """Delete those of these accounts that nobody opened; how many went. The caller commits."""
     messages, people = cast(Table, OutgoingMessage.__table__), cast(Table, User.__table__)
     waits = [MessageState.QUEUED.value, MessageState.SENDING.value]
+    # Of an account that stays only the mail goes that is about what goes.
+    theirs = messages.c.user_id.in_(select(User.id).where(_nobodys()))
+    about_this = or_(theirs, messages.c.kind == Kind.CHAT_SIGNUP.value)
     db.execute(
-        delete(messages).where(messages.c.user_id.in_(user_ids), messages.c.state.in_(waits))
+        delete(messages).where(
+            messages.c.user_id.in_(user_ids), messages.c.state.in_(waits), about_this
+        )
     )
     gone = db.execute(
         delete(people)

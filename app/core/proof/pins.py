@@ -98,16 +98,18 @@ def hash_of(normal: str, *, rounds: int) -> str:
 
 
 def matches(passphrase: str, found: Found | None, *, rounds: int) -> bool:
-    """Whether this is the passphrase; takes as long for a PIN that nobody has."""
+    """Whether this is the passphrase; takes as long for every PIN, and for one that nobody has."""
     secret = found.secret_hash if found else None
-    if found is None or not found.is_legacy:
-        return hashing.verify_password(normalise(passphrase), secret, rounds=rounds)
-    salt = str(found.data.get("salt", ""))
-    # The predecessor took each letter as it came, in one code point or in two.
-    spellings = dict.fromkeys([normalise(passphrase), passphrase.strip().lower()])
-    return any(
-        hashing.verify_password(_digest(each, salt), secret, rounds=rounds) for each in spellings
-    )
+    # The predecessor took each letter as it came, in one code point or in two: what can be
+    # spelt in two ways is hashed twice, whosever the PIN is.
+    spellings = list(dict.fromkeys([normalise(passphrase), passphrase.strip().lower()]))
+    if found is not None and found.is_legacy:
+        salt = str(found.data.get("salt", ""))
+        tries = [(_digest(each, salt), secret) for each in spellings]
+    else:
+        tries = [(spellings[0], secret), *((each, None) for each in spellings[1:])]
+    found_right = [hashing.verify_password(text, stored, rounds=rounds) for text, stored in tries]
+    return True in found_right
 
 
 def needs_rehash(found: Found, *, rounds: int) -> bool:
