@@ -10,6 +10,7 @@ from app.web import (
     alarm,
     chat,
     chat_account,
+    docs,
     health,
     legal,
     mailbox,
@@ -64,6 +65,7 @@ from app.web.signin import code, leaving, link, password, whatsapp
 BLUEPRINTS = [
     health.bp,
     legal.bp,
+    docs.bp,
     programs.bp,
     chat.bp,
     chat_account.bp,

@@ -136,7 +136,7 @@ def test_pages_before_signing_in(
 ) -> None:
     visitor = visits(program)
     paths = "/login /register /register/password /nowhere /setup/admin/dead"
-    for path in f"{paths} /privacy-policy /terms /support".split():
+    for path in f"{paths} /privacy-policy /terms /support /docs /docs/auth".split():
         visitor.goto(path)
         look.at(visitor.page, f"out {path}")
     assert visitor.goto("/dev/mailbox") == 404
