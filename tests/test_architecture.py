@@ -23,7 +23,7 @@ ARROWS = {
     "core": "core models database hashing addresses phones",
     "delivery": "delivery core models config phones",
     "answers": "answers core models config",
-    "edge": "edge core models database config",
+    "edge": "edge core models database config phones",
     # A page must be able to say that what was typed is no address, which `addresses` finds out,
     # or no number, which `phones` does.
     "web": "web edge core models addresses phones",

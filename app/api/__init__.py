@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from flask import Blueprint, Flask
 
 from app.api import auth, gpt, signup, whatsapp
+from app.api.auth import exchanging
 from app.api.gpt import conversations as gpt_conversations
 from app.api.gpt import published as gpt_published
 from app.api.gpt import words as gpt_words
@@ -17,7 +18,7 @@ from app.edge.problems import Voice
 BLUEPRINTS: Sequence[Blueprint] = [auth.bp, gpt.bp, signup.bp, whatsapp.bp]
 """Every contract."""
 
-ROUTES = [by_key, by_link, gpt_conversations, gpt_published]
+ROUTES = [by_key, by_link, exchanging, gpt_conversations, gpt_published]
 """Modules that add their routes to their package's blueprint when they are imported."""
 
 VOICES: dict[str, Voice] = {

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.cli.adopt import adopt
 from app.cli.api_keys import api_key
 from app.cli.audit import audit
+from app.cli.clients import client
 from app.cli.conversations import conversations
 from app.cli.doctor import doctor
 from app.cli.emergency import emergency
@@ -60,6 +61,7 @@ for each in (
     adopt,
     api_key,
     audit,
+    client,
     conversations,
     doctor,
     emergency,

@@ -21,7 +21,7 @@ from flask_babel import gettext
 
 from app.config import Settings
 from app.core.errors import Busy
-from app.edge import headers, problems
+from app.edge import callers, headers, problems
 from app.edge.identity import network, network_of
 from app.edge.lanes import AGAIN, strangers
 
@@ -47,6 +47,9 @@ class Answer:
     data: bytes
     kind: str = "application/json"
     """Of the data."""
+
+    reader: str | None = None
+    """The web origin of a page of others that may read it."""
 
 
 OPEN = (0.0, Answer(b"", b""))
@@ -94,7 +97,10 @@ class Gate:
             by_program = "HTTP_X_CSRFTOKEN" in environ or _is_json(environ) or not answer.page
             kind = answer.kind if by_program else HTML
             body = answer.data if by_program else answer.page
-            start("429 Too Many Requests", self._headers_for(kind, body, math.ceil(left)))
+            sent = self._headers_for(kind, body, math.ceil(left))
+            if answer.reader and environ.get("HTTP_ORIGIN") == answer.reader:
+                sent += callers.readable_by(answer.reader).items()
+            start("429 Too Many Requests", sent)
             return [body]
         if _is_stranger(environ) and strangers.is_full():
             body = self._busy_page(_typed(environ))
@@ -148,7 +154,7 @@ def _answer(words: str) -> Answer:
     spoken = problems.voice()
     if spoken is not None:
         said = current_app.make_response(spoken(429, words, "too_many_requests", {}))
-        return Answer(b"", said.get_data(), said.content_type)
+        return Answer(b"", said.get_data(), said.content_type, callers.reader())
     page = render_template("errors/wait.html", words=words).encode()
     return Answer(page, json.dumps({"error": words, "code": "too_many_requests"}).encode())
 

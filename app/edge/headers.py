@@ -21,6 +21,9 @@ MAIL_POLICY = (
 
 ONE_YEAR = 31_536_000
 
+WIDGET = "/static/widget/"
+"""Where the files are that anybody's page may load."""
+
 
 def fixed(settings: Settings) -> dict[str, str]:
     """What every answer carries, whatever it is about."""
@@ -49,6 +52,9 @@ def init_app(app: Flask, settings: Settings) -> None:
             headers.setdefault("Referrer-Policy", "no-referrer")
             headers.setdefault("X-Robots-Tag", "noindex")
         headers.setdefault("Referrer-Policy", "same-origin")
+        if request.endpoint == "static" and request.path.startswith(WIDGET):
+            # Modules load under CORS, and these stand in pages of others.
+            headers.setdefault("Access-Control-Allow-Origin", "*")
         if request.endpoint != "static":
             # Every page may name a person, carry a token or be about one.
             headers.setdefault("Cache-Control", "no-store")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -74,7 +74,9 @@ def terms(lane: Lane = friends) -> Terms:
     )
 
 
-def code_door(purpose: Purpose, requester: str = "") -> Door:
+def code_door(
+    purpose: Purpose, requester: str = "", *, through: Mapping[str, str] | None = None
+) -> Door:
     """The door that asks for codes of this purpose, as it stands here; see `by_code.Door`."""
     settings = ours().settings
     of_api = purpose is Purpose.API
@@ -85,4 +87,5 @@ def code_door(purpose: Purpose, requester: str = "") -> Door:
         is_open=settings.REGISTRATION != "roster",
         # A program has no other way in; what its token opens is not the console.
         for_roles=purpose is not Purpose.SIGN_IN or settings.CODE_SIGN_IN_ROLES,
+        through=through or {},
     )

@@ -22,6 +22,7 @@ from app.core import mailbox, throttle
 from app.core.desk import books, rollups, seals
 from app.core.entry import unopened
 from app.core.learning import emergency, exporting, retention
+from app.core.oauth import handing
 from app.core.people import sessions as people_sessions
 from app.core.proof import codes
 from app.core.roster import imports
@@ -151,6 +152,7 @@ def tidy_up(sessions: sessionmaker[Session]) -> None:
     with sessions() as db:
         throttle.tidy(db)
         codes.tidy(db)
+        handing.tidy(db)
         people_sessions.tidy(db)
         imports.tidy(db)
         rollups.tidy(db)

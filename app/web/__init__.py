@@ -11,6 +11,7 @@ from app.web import (
     chat,
     chat_account,
     docs,
+    embed,
     health,
     legal,
     mailbox,
@@ -27,6 +28,7 @@ from app.web.account import phone as account_phone
 from app.web.admin import (
     api_keys,
     audit,
+    clients,
     conversations,
     conversations_deleting,
     conversations_files,
@@ -60,12 +62,13 @@ from app.web.admin import (
     roster_wizard,
 )
 from app.web.admin import programs as admin_programs
-from app.web.signin import code, leaving, link, password, whatsapp
+from app.web.signin import code, leaving, link, password, whatsapp, widget
 
 BLUEPRINTS = [
     health.bp,
     legal.bp,
     docs.bp,
+    embed.bp,
     programs.bp,
     chat.bp,
     chat_account.bp,
@@ -87,6 +90,7 @@ ROUTES = [
     admin_programs,
     api_keys,
     audit,
+    clients,
     code,
     confirm,
     conversations,
@@ -125,6 +129,7 @@ ROUTES = [
     roster_wizard,
     sessions,
     whatsapp,
+    widget,
 ]
 """Modules that add their routes to their package's blueprint when they are imported."""
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
 from flask import Blueprint, Response, g, jsonify
 from flask.typing import ResponseReturnValue
 
@@ -16,29 +13,33 @@ from app.api.auth.bodies import (
     KeySet,
     Person,
     Problem,
+    Proven,
     Renewal,
     Tokens,
 )
-from app.api.auth.ways import way
+from app.api.auth.seats import let_in, tokens_of
 from app.api.documents import Document
-from app.core.entry import access_tokens, refreshing, signin, signing
+from app.core.entry import access_tokens, refreshing, signing
 from app.core.entry.access_tokens import Audience
+from app.core.entry.by_code import Door
 from app.core.errors import N_, CannotSignIn, Refusal, WrongCode
 from app.core.learning import profiles
+from app.core.oauth import handing
 from app.core.people import sessions
-from app.core.people.sessions import Seat
 from app.core.proof.codes import NotSixDigits, RanOut
 from app.edge import bodies, identity
 from app.edge.bearers import issuer, token
 from app.edge.bodies import BadField
+from app.edge.callers import Page, by_page, let_pages_read, page_of
 from app.edge.db import commit, db
 from app.edge.limits import at_fixed_time, door
-from app.edge.ours import code_door, lifetimes, ours, terms
+from app.edge.ours import code_door, ours, terms
+from app.edge.ways import way
 from app.models.access import Purpose
 
 bp = Blueprint("api_auth", __name__)
+let_pages_read(bp, {"api_auth.request_otp", "api_auth.verify_otp", "api_auth.exchange"})
 
-TOKEN_LIFETIME = timedelta(minutes=15)
 KEYS_FOR = 300
 """Seconds that anybody may keep the published keys; a new one signs at once, so not for long."""
 
@@ -65,23 +66,25 @@ document = Document(
 @document.operation(
     "requestOtp",
     body=Address,
-    answers=dict.fromkeys((400, 413, 415, 429, 503), Problem) | {200: Asked},
+    answers=dict.fromkeys((400, 403, 413, 415, 429, 503), Problem) | {200: Asked},
 )
+@by_page
 @door
 def request_otp() -> ResponseReturnValue:
     """Ask for a code.
 
     Mails six digits to who may come in. The answer is the same for everybody, at the same moment.
     """
-    return _ask(bodies.read(Address))
+    body = bodies.read(Address)
+    return _ask(body, page_of(body.client_id))
 
 
 @at_fixed_time
-def _ask(body: Address) -> ResponseReturnValue:
+def _ask(body: Address, page: Page | None) -> ResponseReturnValue:
     name, subject = _subject(body)
     try:
         way(name, subject).ask(
-            db, subject, code_door(Purpose.API), terms=terms(), origin=identity.program_origin()
+            db, subject, _door(page), terms=terms(), origin=identity.program_origin()
         )
     except BadAddress as error:
         g.answer_at_once = True
@@ -94,8 +97,9 @@ def _ask(body: Address) -> ResponseReturnValue:
 @document.operation(
     "verifyOtp",
     body=Code,
-    answers=dict.fromkeys((400, 413, 415, 429, 503), Problem) | {200: Tokens},
+    answers=dict.fromkeys((400, 403, 413, 415, 429, 503), Problem) | {200: Proven},
 )
+@by_page
 @door
 def verify_otp() -> ResponseReturnValue:
     """Prove who somebody is by their code.
@@ -103,32 +107,32 @@ def verify_otp() -> ResponseReturnValue:
     A code is good once, where it was asked for. After five wrong ones nothing is accepted for
     this address for up to 15 minutes.
     """
-    return _prove(bodies.read(Code))
+    body = bodies.read(Code)
+    return _prove(body, page_of(body.client_id))
 
 
 @at_fixed_time
-def _prove(body: Code) -> ResponseReturnValue:
+def _prove(body: Code, page: Page | None) -> ResponseReturnValue:
     name, subject = _subject(body)
     origin = identity.program_origin()
-    seat = Seat(Audience.API.value, timedelta(seconds=ours().settings.API_SESSION_LIFETIME))
     try:
         user_id = way(name, subject).prove(
-            db, subject, body.code, code_door(Purpose.API), terms=terms(), origin=origin
+            db, subject, body.code, _door(page), terms=terms(), origin=origin
         )
-        entered = signin.admit(
-            db, user_id, Purpose.API.value, origin,
-            remember=False, lifetimes=lifetimes(), seat=seat,
-        )  # fmt: skip
+        if page is None:
+            return let_in(user_id, Purpose.API.value, origin)
     except BadAddress as error:
         g.answer_at_once = True
         raise BadField(name, str(error)) from None
     except (NotSixDigits, RanOut, WrongCode, CannotSignIn):
         raise InvalidCode from None
-    refresh_token = refreshing.allow(db, entered.session_id, entered.token)
-    answer = _tokens(entered.user, entered.session_id, refresh_token)
+    code = handing.hand(
+        db, page.client_id, user_id, web_origin=page.web_origin, challenge=body.code_challenge,
+        method=Purpose.API.value, origin=origin,
+    )  # fmt: skip
     commit()
     g.let_in = True
-    return answer
+    return jsonify(code=code)
 
 
 @bp.post("/api/auth/refresh")
@@ -147,7 +151,7 @@ def refresh() -> ResponseReturnValue:
     user, session_id, refresh_token = refreshing.refresh(
         db, body.refresh_token, Audience.API, origin=identity.program_origin()
     )
-    answer = _tokens(user, session_id, refresh_token)
+    answer = tokens_of(user, session_id, refresh_token)
     commit()
     return answer
 
@@ -208,14 +212,7 @@ def _subject(body: Address) -> tuple[str, str]:
     return ("email", body.email) if body.email else ("phone", body.phone)
 
 
-def _tokens(person: Any, session_id: int, refresh_token: str) -> Response:
-    access = access_tokens.issue(
-        db, person, session_id, Audience.API, issuer=issuer(), lifetime=TOKEN_LIFETIME
-    )
-    return jsonify(
-        access_token=access,
-        token_type="Bearer",  # noqa: S106 - a word of RFC 6750
-        expires_in=int(TOKEN_LIFETIME.total_seconds()),
-        refresh_token=refresh_token,
-        user=profiles.of(db, person.id),
-    )
+def _door(page: Page | None) -> Door:
+    if page is None:
+        return code_door(Purpose.API)
+    return code_door(Purpose.API, page.client_id, through=page.told)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.addresses import LONGEST_ADDRESS
+from app.core.oauth import handing
 from app.edge.bodies import Body
 
 E164 = r"^\+[1-9][0-9]{6,14}$"
+ONE_OF: dict[str, Any] = {"oneOf": [{"required": ["email"]}, {"required": ["phone"]}]}
 
 
 class Address(Body):
     """Whom a code is for: an email address, or a phone number; one of the two."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"oneOf": [{"required": ["email"]}, {"required": ["phone"]}]}
-    )
+    model_config = ConfigDict(json_schema_extra=ONE_OF)
 
     email: str = Field(
         default_factory=str,
@@ -33,6 +33,13 @@ class Address(Body):
         description="A number that was proven on the account page, in E.164; by WhatsApp.",
     )
 
+    client_id: str = Field(
+        default_factory=str,
+        min_length=1,
+        max_length=64,
+        description="Where a page of another origin asks: the client that it is of.",
+    )
+
     @model_validator(mode="after")
     def _is_one(self) -> Self:
         if bool(self.email) == bool(self.phone):
@@ -43,7 +50,30 @@ class Address(Body):
 class Code(Address):
     """Whom a code was for, and its digits as they were typed."""
 
+    model_config = ConfigDict(
+        json_schema_extra=ONE_OF | {"dependentRequired": {"client_id": ["code_challenge"]}}
+    )
+
     code: str = Field(min_length=6, max_length=32, description="Six digits; blanks do no harm.")
+    code_challenge: str = Field(
+        default_factory=str,
+        pattern=handing.CHALLENGE,
+        description="With client_id: SHA-256 of the verifier, in base64url (RFC 7636, S256).",
+    )
+
+    @model_validator(mode="after")
+    def _has_challenge(self) -> Self:
+        if self.client_id and not self.code_challenge:
+            raise PydanticCustomError("challenge", "Send code_challenge with client_id.")
+        return self
+
+
+class Exchange(Body):
+    """A code that a page of a client was handed, and the verifier of its challenge."""
+
+    client_id: str = Field(min_length=1, max_length=64)
+    code: str = Field(min_length=1, max_length=128)
+    code_verifier: str = Field(pattern=handing.VERIFIER, description="RFC 7636 §4.1.")
 
 
 class Renewal(Body):
@@ -89,6 +119,16 @@ class Tokens(BaseModel):
     expires_in: int = Field(description="Seconds that the access token works elsewhere.")
     refresh_token: str = Field(description="Good once.")
     user: Person
+
+
+class Handed(BaseModel):
+    """What a page of a client gets in place of tokens."""
+
+    code: str = Field(description="Good once, for a minute, at /api/auth/token.")
+
+
+class Proven(RootModel[Tokens | Handed]):
+    """The tokens of a session; for a page of a client, the code to exchange for them."""
 
 
 class Key(BaseModel):

@@ -30,6 +30,7 @@ MOST_PROGRAMS = 200
 
 WHY = {
     "expired": N_("the account has expired"),
+    "invalid_grant": N_("the code was used, had run out, or was for another page"),
     "not_both": N_("the code or the password could not be taken"),
     "not_six_digits": N_("what was typed is no code"),
     "off_list": N_("off the list"),
@@ -43,6 +44,7 @@ WHY = {
 }
 METHODS = {
     "api": N_("by a code, in another program"),
+    "client": N_("by a code that a page of others was handed"),
     "confirm": N_("by their password, asked again"),
     "first_admin": N_("as the first admin"),
     "gpt": N_("by a code, in ChatGPT"),

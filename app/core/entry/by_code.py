@@ -6,9 +6,10 @@ and writes the same rows; the mailbox says the truth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -48,7 +49,7 @@ class Door:
 
     `requester` is the cookie of our pages, the id of a GPT's key, or the client of a widget.
     `is_open` lets people in who are on no list and have no account; without `for_roles` who has a
-    role must come by password.
+    role must come by password. `through` is what the audit log has of the page that asked.
     """
 
     purpose: Purpose
@@ -56,6 +57,7 @@ class Door:
     requester: str = ""
     is_open: bool = False
     for_roles: bool = True
+    through: Mapping[str, Any] = field(default_factory=dict)
 
 
 def ask(db: Session, email: str, door: Door, *, terms: Terms, origin: Origin) -> str:
@@ -69,14 +71,15 @@ def ask(db: Session, email: str, door: Door, *, terms: Terms, origin: Origin) ->
     if not throttle.take(db, scope, address, MOST_ASKED):
         until = throttle.until(db, scope, address) or clock.now()
         signin.refuse(
-            db, TooManyTries(until), door.purpose.value, origin, address=address, why="asked"
-        )
+            db, TooManyTries(until), door.purpose.value, origin, address=address, why="asked",
+            **door.through,
+        )  # fmt: skip
     kind = letters.to_sign_in(db, email, is_open=door.is_open, for_roles=door.for_roles)
     asked = Asked(door.purpose, door.lifetime, door.requester)
     letters.send(db, kind, email, terms=terms, asked=asked)
     audit.record(
         db, Event.CODE_ASKED, origin, address=address, answer=kind.value,
-        purpose=door.purpose.value,
+        purpose=door.purpose.value, **door.through,
     )  # fmt: skip
     return address
 
@@ -98,7 +101,7 @@ def prove(db: Session, email: str, typed: str, door: Door, *, terms: Terms, orig
             keys=terms.keys,
         )  # fmt: skip
     except (TooManyTries, RanOut, WrongCode) as refusal:
-        signin.refuse(db, refusal, method, origin, address=address)
+        signin.refuse(db, refusal, method, origin, address=address, **door.through)
     try:
         return claim(db, email, code_id, door, origin)
     except (LinkDead, NoLongerListed, PasswordNeeded, WrongCode) as refusal:

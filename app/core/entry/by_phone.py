@@ -64,7 +64,7 @@ def ask(db: Session, phone: str, door: Door, *, terms: Terms, origin: Origin) ->
     audit.record(
         db, Event.CODE_ASKED, origin, user_id=user.id if user else None,
         phone=phones.masked(number), answer=Kind.WHATSAPP_CODE.value if user else "no_message",
-        purpose=door.purpose.value,
+        purpose=door.purpose.value, **door.through,
     )  # fmt: skip
     return number
 
@@ -84,7 +84,7 @@ def prove(db: Session, phone: str, typed: str, door: Door, *, terms: Terms, orig
             raise WrongPhoneCode
     except (TooManyTries, RanOut, WrongCode) as refusal:
         whose = credentials.owner_of(db, CredentialKind.PHONE, number)
-        signin.refuse(db, refusal, METHOD, origin, user_id=whose, phone=shown)
+        signin.refuse(db, refusal, METHOD, origin, user_id=whose, phone=shown, **door.through)
     return user_id
 
 

@@ -26,7 +26,10 @@ def ask(db: Session, number: str, door: Door, *, terms: Terms, origin: Origin) -
         until = throttle.until(db, scope, number) or clock.now()
         signin.refuse(db, TooManyTries(until), purpose, origin, address=number, why="asked")
     codes.issue_none(db, door.purpose, number, lifetime=door.lifetime)
-    audit.record(db, Event.CODE_ASKED, origin, address=number, answer="unreached", purpose=purpose)
+    audit.record(
+        db, Event.CODE_ASKED, origin, address=number, answer="unreached", purpose=purpose,
+        **door.through,
+    )  # fmt: skip
     return number
 
 
@@ -37,5 +40,7 @@ def prove(
     try:
         codes.check(db, door.purpose, number, typed, requester=door.requester, keys=terms.keys)
     except (TooManyTries, RanOut, WrongCode) as refusal:
-        signin.refuse(db, refusal, door.purpose.value, origin, address=number)
+        signin.refuse(
+            db, refusal, door.purpose.value, origin, address=number, **door.through
+        )  # fmt: skip
     raise WrongCode

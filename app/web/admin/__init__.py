@@ -33,6 +33,7 @@ AREAS = [
     ("admin.jobs", N_("Jobs"), Permission.JOBS_READ),
     ("admin.roles", N_("Roles"), Permission.ROLES_READ),
     ("admin.keys", N_("API keys"), Permission.KEYS_READ),
+    ("admin.clients", N_("Widget clients"), Permission.KEYS_READ),
     ("admin.audit", N_("Audit log"), Permission.AUDIT_READ),
     ("admin.insight", N_("Insight"), Permission.INSIGHT_READ),
 ]
