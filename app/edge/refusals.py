@@ -17,7 +17,7 @@ from werkzeug.exceptions import HTTPException, SecurityError, TooManyRequests
 
 from app.core import audit, clock
 from app.core.audit import Event
-from app.core.errors import N_, ProgramClosed, Refusal, SignedOut, UnknownProgram
+from app.core.errors import N_, ClosedForGood, ProgramClosed, Refusal, SignedOut, UnknownProgram
 from app.edge import gate, identity, limits, problems
 from app.edge.db import commit, db
 from app.edge.words import say
@@ -55,7 +55,9 @@ OLD_PAGE = N_("This page was open for a long time. Nothing is lost: press again.
 
 def headers_of(refusal: Refusal) -> dict[str, str]:
     """The headers that go with a refusal: when to try again, how to show who one is."""
-    until: datetime | None = getattr(refusal, "until", None)
+    # What is closed for good opens by no waiting.
+    closed = isinstance(refusal, ClosedForGood)
+    until: datetime | None = None if closed else getattr(refusal, "until", None)
     challenge: str | None = getattr(refusal, "challenge", None)
     headers = {"WWW-Authenticate": challenge} if challenge else {}
     if until is not None:

@@ -15,7 +15,7 @@ from app.core import clock
 from app.core.entry import access_tokens, signing
 from app.core.entry.access_tokens import Audience, Issuer
 from app.core.people import roles
-from app.models.access import Code, Credential, SigningKey, SignInSession
+from app.models.access import Code, Credential, SigningKey, SignInSession, TryCount
 from app.models.people import Profile, RoleGrant, User
 from app.models.records import AuditEntry
 from app.models.rosters import RosterLine
@@ -412,7 +412,27 @@ def test_five_wrong_codes_close_the_way_and_say_until_when(module, ada, mails):
     closed = module.verify(code)
     assert closed.status_code == 429
     assert 0 < int(closed.headers["Retry-After"]) <= 900
-    assert closed.json["code"] != "invalid_code"
+    assert closed.json["code"] == "too_many_tries"
+    assert "or sign in on the site once" in closed.json["detail"]
+
+
+def test_a_way_closed_for_good_says_what_opens_it_and_a_sign_in_on_the_site_does(
+    module, ada, mails, visitor, db
+):
+    module.ask()
+    wrong = f"{(int(mails.code(ADA)) + 1) % 10**6:06d}"
+    assert module.verify(wrong).status_code == 400
+    db.execute(update(TryCount).where(TryCount.scope == "code:api").values(in_a_row=100))
+    db.commit()
+    closed = module.verify(mails.code(ADA))
+    assert (closed.status_code, closed.json["code"]) == (429, "too_many_tries")
+    assert closed.json["detail"] == (
+        "Too many wrong codes in a row. Sign in on the site once, then ask for a new code."
+    )
+    assert "Retry-After" not in closed.headers
+    assert visitor.sign_in(ADA).status_code == 303
+    module.ask()
+    assert module.verify(mails.code(ADA)).status_code == 200
 
 
 def test_one_address_is_mailed_ten_codes_in_a_quarter_of_an_hour(module, ada):

@@ -2,19 +2,22 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from time import sleep
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.core.audit import Origin
-from app.core.entry import by_phone
+from app.core.desk.people import removing
+from app.core.entry import by_phone, own_phone, signin
 from app.core.entry.by_code import Door
 from app.core.entry.by_phone import TooManyPhoneCodes, WrongPhoneCode
 from app.core.errors import TooManyTries, WrongCode
 from app.core.people import roles
 from app.core.proof import codes, credentials
 from app.edge import ours
-from app.models.access import CredentialKind, Purpose, TryCount
+from app.models.access import Code, Credential, CredentialKind, Purpose, TryCount
+from app.models.people import User
 from app.phones import BadNumber
 
 NUMBER = "+31612345678"
@@ -126,3 +129,44 @@ def test_of_many_wrong_guesses_at_once_five_are_counted_and_the_right_code_is_de
         prove(API, code)
     counted = select(TryCount.count).where(TryCount.scope == "code:api")
     assert db.scalar(counted) == codes.LIMIT.tries
+
+
+# SQLite has one writer at a time.
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("journey", ["sign in", "remove the number", "delete the account"])
+def test_the_persons_row_comes_first_so_that_no_two_journeys_wait_for_each_other(
+    journey, app, ada, ask, terms, db
+):
+    code, user_id = ask(SITE), ada.id
+    codes.issue_none(db, Purpose.API, ada.email, lifetime=API.lifetime)
+    db.commit()
+    sessions = app.extensions["rollcall"].sessions
+
+    def travel():
+        with sessions() as own:
+            if journey == "sign in":
+                by_phone.prove(own, NUMBER, code, SITE, terms=terms, origin=HERE)
+                signin.admit(
+                    own, user_id, "whatsapp", HERE, remember=False, lifetimes=terms.lifetimes
+                )
+            elif journey == "remove the number":
+                own_phone.remove(own, own.get(User, user_id), HERE, by=None)
+            else:
+                removing.remove_all(own, [user_id], keep_chats=False, by=None, origin=HERE)
+            own.commit()
+
+    with ThreadPoolExecutor(1) as other:
+        db.execute(select(User.id).where(User.id == user_id).with_for_update())
+        going = other.submit(travel)
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        for _ in range(500):
+            if db.scalar(waiting):
+                break
+            sleep(0.01)
+        else:
+            pytest.fail("it does not wait for the person's row")
+        # What the other one would hold by now if it had not begun with the person.
+        db.execute(select(Code.id).with_for_update(nowait=True))
+        db.execute(select(Credential.id).with_for_update(nowait=True))
+        db.commit()
+        going.result(timeout=10)

@@ -77,6 +77,7 @@ def test_a_code_signs_in_without_the_password(visitor, people, ada, mails, db):
     done = enter(visitor, f" {code[:3]} {code[3:]} ")
     assert (done.status_code, done.location) == (303, "/program_select")
     assert is_in(visitor)
+    assert "with a code by mail" in visitor.get("/account").text
     session = db.scalars(select(SignInSession)).one()
     assert (session.method, session.user_id, session.idle_seconds) == ("code", ada.id, 12 * 3600)
     entries = db.scalars(select(AuditEntry.event).order_by(AuditEntry.id)).all()

@@ -11,9 +11,9 @@ from sqlalchemy import func, select, update
 from app.core import carriers, clock, outbox
 from app.core.entry import by_phone
 from app.core.people import roles
-from app.core.proof import credentials
+from app.core.proof import credentials, pins
 from app.core.proof.credentials import NotFree
-from app.models.access import Code, Credential, CredentialKind, SignInSession
+from app.models.access import Code, Credential, CredentialKind, SignInSession, TryCount
 from app.models.people import Role, RoleGrant, User
 from app.models.records import AuditEntry, OutgoingMessage
 
@@ -205,6 +205,78 @@ def test_this_was_not_me_takes_the_number_away(ada, add, mails, visitors, db):
     link = mails.link(ADA)
     assert visitors().submit(link).status_code in {200, 303}
     assert whose(db) == {}
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced", "by an admin"])
+def test_what_a_number_opened_ends_when_it_goes(how, ada, add, people, app, visitors, mails, db):
+    add(ada)
+    guest, program = visitors(), app.test_client(use_cookies=False)
+    ask(guest)
+    assert type_in(guest, mails.code(NUMBER)).status_code == 303
+    assert program.post("/api/auth/request-otp", json={"phone": NUMBER}).status_code == 200
+    asked = {"phone": NUMBER, "code": mails.code(NUMBER)}
+    token = program.post("/api/auth/verify-otp", json=asked).json["access_token"]
+    header = {"Authorization": f"Bearer {token}"}
+    assert program.get("/api/auth/user", headers=header).status_code == 200
+    if how == "removed":
+        ada.submit("/account", "/account/phone/remove")
+    elif how == "replaced":
+        add(ada, OTHER)
+    else:
+        page = f"/admin/people/{db.scalar(select(User.id).where(User.email == ADA))}"
+        people.admin().submit(page, f"{page}/phone/remove")
+    assert guest.get("/account").status_code == 302
+    assert program.get("/api/auth/user", headers=header).status_code == 401
+    assert ada.get("/account").status_code == 200, "a password is another way in"
+    assert [each.details for each in events(db, "session:ended")] == [
+        {"session": "all by WhatsApp"}
+    ]
+
+
+def test_who_came_in_by_their_number_and_removes_it_stays(ada, add, visitors, mails):
+    add(ada)
+    here, elsewhere = visitors(), visitors()
+    for each in (here, elsewhere):
+        ask(each)
+        type_in(each, mails.code(NUMBER))
+    add(here)
+    assert elsewhere.get("/account").status_code == 200, "the same number is no news"
+    here.submit("/account", "/account/phone/remove")
+    assert here.get("/account").status_code == 200
+    assert elsewhere.get("/account").status_code == 302
+
+
+def test_a_deleted_account_leaves_no_number(ada, add, people, mails, db):
+    ada.submit("/account/phone", phone=OTHER)
+    wrong = f"{(int(mails.code(OTHER)) + 1) % 10**6:06d}"
+    ada.submit("/account/phone/code", code=wrong)
+    add(ada)
+    ada.submit("/account/phone", phone=NUMBER)
+    ada.submit("/account/phone/code", code=wrong)
+    user_id = db.scalar(select(User.id).where(User.email == ADA))
+    where = f"/admin/people/{user_id}/delete"
+    assert people.admin().submit(where, chats="delete").status_code == 303
+    db.rollback()
+    left = {
+        *db.scalars(select(Code.address)),
+        *db.scalars(select(TryCount.subject)),
+        *db.scalars(select(OutgoingMessage.recipient)),
+    }
+    assert NUMBER not in left
+    assert not {f"{user_id}:{NUMBER}", f"{user_id}:{OTHER}"} & left
+
+
+def test_a_password_chosen_by_mail_names_what_else_is_open(ada, add, visitors, mails, db):
+    add(ada)
+    user_id = db.scalar(select(User.id).where(User.email == ADA))
+    pins.add(db, user_id, "a hash", {})
+    db.commit()
+    visitors().submit("/forgot-password", email=ADA)
+    visitors().submit(mails.link(ADA), password="eleven purple herons")
+    said = mails.text(ADA)
+    assert "codes by WhatsApp to the number ••••••78\n- a PIN for chats\n\n" in said
+    assert "http://localhost/account\n" in said
+    assert NUMBER not in mails.to(ADA)[-1].as_string()
 
 
 # At the door.

@@ -19,7 +19,7 @@ from app.api.auth.bodies import (
 )
 from app.api.auth.seats import let_in, tokens_of
 from app.api.documents import Document
-from app.core.entry import access_tokens, refreshing, signing
+from app.core.entry import access_tokens, by_phone, refreshing, signing
 from app.core.entry.access_tokens import Audience
 from app.core.entry.by_code import Door
 from app.core.errors import N_, CannotSignIn, Refusal, WrongCode
@@ -39,6 +39,9 @@ from app.models.access import Purpose
 
 bp = Blueprint("api_auth", __name__)
 let_pages_read(bp, {"api_auth.request_otp", "api_auth.verify_otp", "api_auth.exchange"})
+
+METHODS = {"email": Purpose.API.value, "phone": by_phone.METHOD}
+"""What a session was opened by, by the member of the body that named its person."""
 
 KEYS_FOR = 300
 """Seconds that anybody may keep the published keys; a new one signs at once, so not for long."""
@@ -120,7 +123,7 @@ def _prove(body: Code, page: Page | None) -> ResponseReturnValue:
             db, subject, body.code, _door(page), terms=terms(), origin=origin
         )
         if page is None:
-            return let_in(user_id, Purpose.API.value, origin)
+            return let_in(user_id, METHODS[name], origin)
     except BadAddress as error:
         g.answer_at_once = True
         raise BadField(name, str(error)) from None
@@ -128,7 +131,7 @@ def _prove(body: Code, page: Page | None) -> ResponseReturnValue:
         raise InvalidCode from None
     code = handing.hand(
         db, page.client_id, user_id, web_origin=page.web_origin, challenge=body.code_challenge,
-        method=Purpose.API.value, origin=origin,
+        method=METHODS[name], origin=origin,
     )  # fmt: skip
     commit()
     g.let_in = True

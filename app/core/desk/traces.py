@@ -45,6 +45,8 @@ WHY = {
 METHODS = {
     "api": N_("by a code, in another program"),
     "client": N_("by a code that a page of others was handed"),
+    "code": N_("by a mailed code"),
+    "sign_in": N_("by a mailed code"),
     "confirm": N_("by their password, asked again"),
     "first_admin": N_("as the first admin"),
     "gpt": N_("by a code, in ChatGPT"),

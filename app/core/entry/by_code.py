@@ -21,10 +21,13 @@ from app.core.entry import letters, opening, signin
 from app.core.entry.letters import Asked
 from app.core.entry.terms import Terms
 from app.core.errors import (
+    N_,
+    ClosedForGood,
     LinkDead,
     NoLongerListed,
     PasswordNeeded,
     Refusal,
+    TooManyCodes,
     TooManyTries,
     WrongCode,
 )
@@ -36,11 +39,20 @@ from app.core.throttle import Limit
 from app.models.access import Purpose
 from app.models.people import CameBy, User
 
-PURPOSES = (Purpose.SIGN_IN, Purpose.API, Purpose.GPT)
-"""The doors that prove a mailbox here."""
-
 MOST_ASKED = Limit(tries=10, window=timedelta(minutes=15))
 """Codes for one purpose and address; `outbox.MOST` keeps the mailbox from being filled."""
+
+
+class TooManyForNow(TooManyCodes):
+    """Too many wrong codes where they come by a program: its mails have no button."""
+
+    words = N_("Too many wrong codes. Try again at %(time)s, or sign in on the site once.")
+
+
+class ClosedUntilSignIn(ClosedForGood):
+    """So many wrong codes in a row at a program that a sign-in on the site must open it again."""
+
+    words = N_("Too many wrong codes in a row. Sign in on the site once, then ask for a new code.")
 
 
 @dataclass(frozen=True)
@@ -88,8 +100,8 @@ def prove(db: Session, email: str, typed: str, door: Door, *, terms: Terms, orig
     """Use up the code that was mailed to `email`, and open the account that it is the first of.
 
     The id of its person, who is still to be let in. Raises `BadAddress`, `NotSixDigits`,
-    `TooManyCodes`, `RanOut` or `WrongCode`, which are committed as refused, or `CodesAway`; the
-    caller commits all else.
+    `TooManyCodes` or `ClosedForGood`, `RanOut` or `WrongCode`, which are committed as refused, or
+    `CodesAway`; the caller commits all else.
     """
     address = canonical(email)
     found = users.find(db, address, email)
@@ -100,12 +112,22 @@ def prove(db: Session, email: str, typed: str, door: Door, *, terms: Terms, orig
             db, door.purpose, mailbox, typed, requester=door.requester, counted_as=address,
             keys=terms.keys,
         )  # fmt: skip
-    except (TooManyTries, RanOut, WrongCode) as refusal:
+    except TooManyTries as refusal:
+        signin.refuse(db, worded(refusal, door), method, origin, address=address, **door.through)
+    except (RanOut, WrongCode) as refusal:
         signin.refuse(db, refusal, method, origin, address=address, **door.through)
     try:
         return claim(db, email, code_id, door, origin)
     except (LinkDead, NoLongerListed, PasswordNeeded, WrongCode) as refusal:
         _late(db, refusal, method, origin, address)
+
+
+def worded(refusal: TooManyTries, door: Door) -> TooManyTries:
+    """What is said of too many wrong codes at this door; on the site, as it is."""
+    if door.purpose is Purpose.SIGN_IN:
+        return refusal
+    closed = isinstance(refusal, ClosedForGood)
+    return ClosedUntilSignIn(refusal.until) if closed else TooManyForNow(refusal.until)
 
 
 def claim(db: Session, email: str, code_id: int, door: Door, origin: Origin) -> int:
@@ -127,9 +149,8 @@ def claim(db: Session, email: str, code_id: int, door: Door, origin: Origin) -> 
     codes.use(db, door.purpose, mailbox, code_id, counted_as=address)
     if found is None:
         return _open(db, address, email, door, origin).id
-    for each in PURPOSES:
-        # A way that wrong codes closed for good is open again once its owner came in by another.
-        throttle.clear(db, codes.scope(each), address)
+    # A way that wrong codes closed for good is open again once its owner came in by another.
+    codes.open_again(db, address)
     return found[0].id
 
 

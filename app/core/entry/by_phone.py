@@ -42,7 +42,7 @@ class TooManyPhoneCodes(TooManyTries):
     words = N_("Too many wrong codes. Try again at %(time)s, or get in by mail.")
 
 
-class PhoneClosed(TooManyPhoneCodes):
+class PhoneClosed(TooManyPhoneCodes, ClosedForGood):
     """So many wrong codes in a row that the number is to be proven anew on the account page."""
 
     words = N_("Too many wrong codes in a row. Get in by mail, and confirm your number again.")
@@ -77,14 +77,15 @@ def prove(db: Session, phone: str, typed: str, door: Door, *, terms: Terms, orig
     """
     number = phones.canonical(phone)
     shown = phones.masked(number)
+    owner = credentials.owner_of(db, CredentialKind.PHONE, number)
     try:
-        spend(db, door.purpose, number, typed, requester=door.requester, terms=terms)
+        spend(db, door.purpose, number, typed, requester=door.requester, owner=owner, terms=terms)
         user_id = credentials.use(db, CredentialKind.PHONE, number)
-        if user_id is None or _keeps_out(db, user_id, door):
+        # Whose number it became meanwhile has not been waited for, and asks for a code anew.
+        if user_id is None or user_id != owner or _keeps_out(db, user_id, door):
             raise WrongPhoneCode
     except (TooManyTries, RanOut, WrongCode) as refusal:
-        whose = credentials.owner_of(db, CredentialKind.PHONE, number)
-        signin.refuse(db, refusal, METHOD, origin, user_id=whose, phone=shown, **door.through)
+        signin.refuse(db, refusal, METHOD, origin, user_id=owner, phone=shown, **door.through)
     return user_id
 
 
@@ -141,9 +142,10 @@ def spend(
     *,
     requester: str,
     counted_as: str | None = None,
+    owner: int | None,
     terms: Terms,
 ) -> None:
-    """Count a try, and use up the code that fits it.
+    """Count a try, and use up the code that fits it, once the row of its `owner` is held.
 
     Raises as `codes.check` and `codes.use` do, in words that fit a number.
     """
@@ -152,6 +154,8 @@ def spend(
             db, purpose, number, typed, requester=requester, counted_as=counted_as,
             keys=terms.keys,
         )  # fmt: skip
+        if owner is not None:
+            users.hold(db, owner)
         codes.use(db, purpose, number, code_id, counted_as=counted_as)
     except ClosedForGood as refusal:
         raise PhoneClosed(refusal.until) from None

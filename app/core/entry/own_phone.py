@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import phones
@@ -14,6 +13,7 @@ from app.core.entry import by_phone, signin
 from app.core.entry.terms import Terms
 from app.core.errors import N_, Refusal, TooManyTries, WrongCode
 from app.core.outbox import Cap, Kind
+from app.core.people import sessions, users
 from app.core.proof import credentials
 from app.core.proof.codes import RanOut
 from app.core.proof.credentials import NotFree
@@ -23,6 +23,9 @@ from app.models.people import User
 
 PHONE = CredentialKind.PHONE
 METHOD = "phone"
+GONE = "phone_removed"
+"""The reason of sessions that a number opened which is no longer their person's."""
+
 MOST_A_DAY = Limit(tries=20, window=timedelta(days=1))
 """Codes that one account may have sent to numbers: each costs, and may go to a stranger."""
 
@@ -82,18 +85,28 @@ def ask(
     return number
 
 
-def prove(db: Session, user: User, phone: str, typed: str, *, terms: Terms, origin: Origin) -> None:
+def prove(
+    db: Session,
+    user: User,
+    phone: str,
+    typed: str,
+    *,
+    but_session: int | None = None,
+    terms: Terms,
+    origin: Origin,
+) -> None:
     """Use up that code: from now on the number signs this person in, instead of an earlier one.
 
-    Their mailbox is told. Raises `AddressFirst`, `BadNumber`, `NotSixDigits`, and, committed as
-    refused, `TooManyPhoneCodes`, `RanOut`, `WrongPhoneCode` or `NumberNotFree`. The caller commits.
+    Their mailbox is told, and what an earlier number opened ends, all but `but_session`. Raises
+    `AddressFirst`, `BadNumber`, `NotSixDigits`, and, committed as refused, `TooManyPhoneCodes`,
+    `RanOut`, `WrongPhoneCode` or `NumberNotFree`. The caller commits.
     """
     check_address(user)
     number = phones.canonical(phone)
     try:
         by_phone.spend(
             db, Purpose.PHONE, number, typed, requester=_requester(user),
-            counted_as=f"{user.id}:{number}", terms=terms,
+            counted_as=counted_as(user.id, number), owner=user.id, terms=terms,
         )  # fmt: skip
         former = _move(db, user, number)
     except (TooManyTries, RanOut, WrongCode, NumberNotFree) as refusal:
@@ -102,27 +115,47 @@ def prove(db: Session, user: User, phone: str, typed: str, *, terms: Terms, orig
         by_phone.forget(db, each)
     if former == [number]:
         return  # The same number once more: its wrong tries are forgotten, and that is all.
+    if former:
+        _end_sessions(db, user, origin, user.id, but_session)
     _tell(db, user, Kind.PHONE_ADDED, Event.PHONE_ADDED, number, origin, user.id)
 
 
-def remove(db: Session, user: User, origin: Origin, *, by: int | None) -> None:
-    """Take the number away, with every code on its way to it; the mailbox is told."""
-    for number in take_away(db, user):
+def remove(
+    db: Session, user: User, origin: Origin, *, by: int | None, but_session: int | None = None
+) -> None:
+    """Take the number away, with every code on its way to it; the mailbox is told.
+
+    The sessions that it opened end, all but `but_session`.
+    """
+    users.hold(db, user.id)
+    gone = take_away(db, user)
+    if gone:
+        _end_sessions(db, user, origin, by, but_session)
+    for number in gone:
         _tell(db, user, Kind.PHONE_REMOVED, Event.PHONE_REMOVED, number, origin, by)
 
 
 def take_away(db: Session, user: User) -> list[str]:
-    """Take every number away from somebody, without a word; what they were."""
+    """Take every number away from somebody, without a word; what they were.
+
+    The caller holds the person's row, and ends their sessions.
+    """
     gone = credentials.remove(db, user.id, PHONE)
     for number in gone:
         by_phone.forget(db, number)
     return gone
 
 
+def counted_as(user_id: int, number: str) -> str:
+    """As what this person's wrong codes for a number that they add are counted: of nobody else."""
+    return f"{user_id}:{number}"
+
+
 def _move(db: Session, user: User, number: str) -> list[str]:
-    """Give the number to this person; what they had before."""
-    # Two numbers proven at once in two browsers: one after the other, so that one of them stays.
-    db.execute(select(User.id).where(User.id == user.id).with_for_update(key_share=True))
+    """Give the number to this person, whose row is held; what they had before.
+
+    Of two numbers proven at once in two browsers one stays, because one waits for the other.
+    """
     if credentials.owner_of(db, PHONE, number) not in {None, user.id}:
         raise NumberNotFree
     former = credentials.remove(db, user.id, PHONE)
@@ -132,6 +165,17 @@ def _move(db: Session, user: User, number: str) -> list[str]:
         db.rollback()
         raise NumberNotFree from None
     return former
+
+
+def _end_sessions(
+    db: Session, user: User, origin: Origin, by: int | None, but_session: int | None
+) -> None:
+    ended = sessions.end_opened_by(db, user.id, by_phone.METHOD, GONE, but_session=but_session)
+    if ended:
+        audit.record(
+            db, Event.SESSION_ENDED, origin, user_id=user.id, actor_id=by,
+            session="all by WhatsApp",
+        )  # fmt: skip
 
 
 def _requester(user: User) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import unicodedata
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from app import hashing
+from app import hashing, phones
 from app.core import audit, clock, outbox, throttle
 from app.core.audit import Event, Origin
 from app.core.entry.terms import Terms
@@ -81,8 +82,9 @@ def renew(
 ) -> None:
     """Give `user`, as it was read, this password; end what the old one opened; say so by mail.
 
-    Of two at once the second finds the account moved and raises `LinkDead`. `but_session` is the
-    id of a session that goes on. The caller commits.
+    Who chooses it by mail may have lost the account to somebody before: the mail names what else
+    opens it. Of two at once the second finds the account moved and raises `LinkDead`.
+    `but_session` is the id of a session that goes on. The caller commits.
     """
     db.rollback()  # No transaction waits for bcrypt.
     with terms.lane():
@@ -97,8 +99,11 @@ def renew(
     )
     if claimed is None:
         raise LinkDead
-    if proves_mailbox and user.verified_at is None:
-        pins.drop(db, user.id)
+    left_open: dict[str, Any] = {}
+    if proves_mailbox:
+        if user.verified_at is None:
+            pins.drop(db, user.id)
+        left_open = _left_open(db, user)
     end_mailed(db, user)
     remember_former(db, user)
     whose = SignInSession.user_id == user.id
@@ -113,10 +118,20 @@ def renew(
         locale=user.locale,
         cap=Cap.ALARM,
         ip=origin.ip,
+        **left_open,
     )
     audit.record(
         db, Event.PASSWORD_CHANGED, origin, user_id=user.id, actor_id=user.id, method=method
     )
+
+
+def _left_open(db: Session, user: User) -> dict[str, Any]:
+    """What opens the account beside the password that is new, for the mail that says so."""
+    numbers = credentials.of(db, user.id, CredentialKind.PHONE)
+    return {
+        "phone_left": phones.masked(numbers[0].identifier) if numbers else None,
+        "pin_left": pins.of(db, user.id) is not None,
+    }
 
 
 def end_mailed(db: Session, user: User) -> None:

@@ -21,7 +21,7 @@ from app.core.errors import CannotSignIn, CodesAway, Refusal, TooManyTries
 from app.core.outbox import Cap, Kind
 from app.core.people import sessions, users
 from app.core.people.sessions import Lifetimes, Seat
-from app.core.proof import guesses
+from app.core.proof import codes, guesses
 from app.core.proof.guesses import Guess
 from app.models.people import User
 
@@ -148,7 +148,8 @@ def admit(
     Opens the session, counts the visit, leaves an audit entry, and writes to them where the
     browser is one that they never signed in with. Who proved a password comes in only while
     the hash that was `checked` is still theirs; else `Moved` is raised. A program gets a `seat`
-    instead of a cookie. The caller commits.
+    instead of a cookie; a browser opens again the doors that wrong codes had closed for its
+    person. The caller commits.
     """
     user, listed = users.get(db, user_id)
     reason = users.shut_out_reason(user, listed=listed)
@@ -157,6 +158,8 @@ def admit(
     # The person's row comes first in every journey: two at once would else wait for each other.
     if not _count_visit(db, user.id, checked):
         raise Moved
+    if seat is None:  # Who came in on the site opens the ways that wrong codes had closed.
+        codes.open_again(db, user.counted_as)
     is_news = seat is None and method not in MAILBOX_METHODS
     if is_news and not sessions.was_here(db, user.id, origin.device):
         _tell_of_new_device(db, user, method, origin)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.core import audit, clock, throttle
 from app.core.audit import Event, Origin
 from app.core.entry import signin
-from app.core.entry.by_code import MOST_ASKED, Door
+from app.core.entry.by_code import MOST_ASKED, Door, worded
 from app.core.entry.terms import Terms
 from app.core.errors import TooManyTries, WrongCode
 from app.core.proof import codes
@@ -36,11 +36,12 @@ def ask(db: Session, number: str, door: Door, *, terms: Terms, origin: Origin) -
 def prove(
     db: Session, number: str, typed: str, door: Door, *, terms: Terms, origin: Origin
 ) -> NoReturn:
-    """Count a try, which is wrong. Raises `NotSixDigits`, `TooManyCodes` or `WrongCode`."""
+    """Count a try, which is wrong. Raises as `by_code.prove` does."""
     try:
         codes.check(db, door.purpose, number, typed, requester=door.requester, keys=terms.keys)
-    except (TooManyTries, RanOut, WrongCode) as refusal:
-        signin.refuse(
-            db, refusal, door.purpose.value, origin, address=number, **door.through
-        )  # fmt: skip
+    except TooManyTries as refusal:
+        said = worded(refusal, door)
+        signin.refuse(db, said, door.purpose.value, origin, address=number, **door.through)
+    except (RanOut, WrongCode) as refusal:
+        signin.refuse(db, refusal, door.purpose.value, origin, address=number, **door.through)
     raise WrongCode

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     Table,
     Update,
+    and_,
     bindparam,
     delete,
     exists,
@@ -245,7 +246,21 @@ def end_session(db: Session, token: str, reason: str) -> int | None:
 
 def end_all_of(db: Session, whose: ColumnElement[bool], reason: str) -> None:
     """End every session whose `SignInSession.user_id` meets the condition `whose`."""
-    db.execute(
+    db.execute(_ending(whose, reason))
+
+
+def end_opened_by(
+    db: Session, user_id: int, method: str, reason: str, *, but_session: int | None = None
+) -> int:
+    """End this person's sessions that `method` opened, but for the one named; how many."""
+    whose = and_(SignInSession.user_id == user_id, SignInSession.method == method)
+    if but_session is not None:
+        whose = and_(whose, SignInSession.id != but_session)
+    return len(db.scalars(_ending(whose, reason).returning(SignInSession.id)).all())
+
+
+def _ending(whose: ColumnElement[bool], reason: str) -> Update:
+    return (
         update(SignInSession)
         .where(whose, SignInSession.ended_at.is_(None))
         .values(ended_at=clock.now(), end_reason=reason)

@@ -33,6 +33,9 @@ LIMIT = Limit(tries=5, window=timedelta(minutes=15), ceiling=100)
 BY_MAIL = (Purpose.REGISTRATION, Purpose.RESET, Purpose.SETUP)
 """What a mail to who asked for a password may carry: its reader cannot know which one it is."""
 
+OF_ONE_DOOR = (Purpose.SIGN_IN, Purpose.API, Purpose.GPT)
+"""What lets somebody in by itself, each at a door of its own."""
+
 REMEMBERED = timedelta(hours=2)
 """How long a code that ran out is still told apart from a wrong one."""
 
@@ -172,6 +175,12 @@ def end_all(
 def end_of(db: Session, addresses: Select[str] | Sequence[str]) -> None:
     """End every code of these addresses, whatever it is for: nobody is there any more."""
     shelves.of(db).end_of(db, addresses)
+
+
+def open_again(db: Session, subject: str) -> None:
+    """Forget the wrong tries at every door: who came in by one opens those that had closed."""
+    for each in OF_ONE_DOOR:
+        throttle.clear(db, scope(each), subject)
 
 
 def is_unused(db: Session, code_id: int) -> bool:

@@ -25,6 +25,7 @@ MOST_LISTED = 50
 
 METHODS = {
     "api": _l("with a code, in another program"),
+    "code": _l("with a code by mail"),
     "first_admin": _l("by the link of the first start"),
     "gpt": _l("with a code, in ChatGPT"),
     "password": _l("with your password"),

@@ -87,8 +87,9 @@ def phone_code() -> ResponseReturnValue:
     refusal: Refusal | None = None
     if form.validate_on_submit():
         try:
+            here = present()
             own_phone.prove(
-                db, present().user, number, form.code.data,
+                db, here.user, number, form.code.data, but_session=here.session_id,
                 terms=terms(), origin=identity.origin(),
             )  # fmt: skip
         except (
@@ -110,9 +111,10 @@ def phone_code() -> ResponseReturnValue:
 @signed_in
 @freshly_proven
 def phone_remove() -> ResponseReturnValue:
-    """Take the number away; a code that is on its way there is dead."""
-    user = present().user
-    own_phone.remove(db, user, identity.origin(), by=user.id)
+    """Take the number away; a code on its way there is dead, and so is what it opened elsewhere."""
+    here = present()
+    user = here.user
+    own_phone.remove(db, user, identity.origin(), by=user.id, but_session=here.session_id)
     commit()
     flash(_("The number is removed. A mail to you says so too."), "success")
     return redirect(url_for("account.page"), 303)

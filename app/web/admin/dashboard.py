@@ -23,6 +23,8 @@ from app.web.admin.charts import BAD, Chart, Series, fold
 SPANS = {Span.DAY: N_("Day"), Span.WEEK: N_("Week"), Span.MONTH: N_("Month")}
 METHODS = {
     "api": N_("Code, in a program"),
+    "code": N_("Code by mail"),
+    "sign_in": N_("Code by mail"),
     "refresh": N_("Renewed, in a program"),
     "gpt": N_("Code, in ChatGPT"),
     "password": N_("Password"),

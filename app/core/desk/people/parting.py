@@ -10,7 +10,7 @@ from app.core.entry import own_phone
 
 
 def from_number(db: Session, user_id: int, *, by: int | None, origin: Origin) -> None:
-    """Take their number away; their mailbox is told. The caller commits.
+    """Take their number away, and end what it opened; their mailbox is told. The caller commits.
 
     Raises `NotFound` or `AboveYou`.
     """

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, delete, func, select, update
+from sqlalchemy import ColumnElement, Table, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.core import audit
 from app.core.audit import Event, Origin
 from app.core.desk.people import guarding
+from app.core.entry import own_phone
 from app.core.proof import codes
-from app.models.access import Code, TryCount
+from app.models.access import Code, Credential, CredentialKind, TryCount
 from app.models.conversations import Exchange
 from app.models.people import User, UserLoRootId
 from app.models.programs import DisclaimerAcceptance
-from app.models.records import MessageState, OutgoingMessage
+from app.models.records import Channel, MessageState, OutgoingMessage
 
 
 def count_chats(db: Session, user_id: int) -> int:
@@ -41,23 +42,21 @@ def remove_all(
     """Delete these accounts, whoever they are: who may be among them is the caller's to say.
 
     Sessions, roles, entitlements and saved conversations go with the row; an id is never given
-    out again, so that no one inherits what is kept. The audit log keeps the address.
+    out again, so that no one inherits what is kept. Codes, counts and WhatsApp messages go with
+    their number. The audit log keeps the address.
     """
-    people = db.execute(
-        select(User.id, User.email, User.address).where(User.id.in_(user_ids))
-    ).all()
+    # The rows of people come first in every journey, each time in the same order.
+    whose = select(User.id, User.email, User.address).where(User.id.in_(user_ids))
+    people = db.execute(whose.order_by(User.id).with_for_update(key_share=True)).all()
     ids = [row.id for row in people]
     addresses = [row.address or row.email.strip() for row in people]
     _forget_names(db, ids, keep_chats=keep_chats)
-    codes.end_of(db, addresses)
-    _drop(db, Code, Code.address.in_(addresses))
-    _drop(db, TryCount, TryCount.subject.in_(addresses))
+    _forget_numbers(db, ids)
+    _forget_tries(db, addresses)
     _drop(db, UserLoRootId, UserLoRootId.user_id.in_(ids))
     waits = [MessageState.QUEUED.value, MessageState.SENDING.value]
-    _drop(
-        db, OutgoingMessage,
-        OutgoingMessage.user_id.in_(ids), OutgoingMessage.state.in_(waits),
-    )  # fmt: skip
+    to_go = or_(OutgoingMessage.state.in_(waits), OutgoingMessage.channel == Channel.WHATSAPP.value)
+    _drop(db, OutgoingMessage, OutgoingMessage.user_id.in_(ids), to_go)
     _drop(db, User, User.id.in_(ids))
     chats = "kept" if keep_chats else "deleted"
     about = {row.id: {"email": row.email} for row in people}
@@ -76,6 +75,27 @@ def _forget_names(db: Session, ids: list[int], *, keep_chats: bool) -> None:
         .values(user_id=None, user_email=None, user_last_name=None)
         .execution_options(synchronize_session=False)
     )
+
+
+def _forget_numbers(db: Session, ids: list[int]) -> None:
+    """Drop what their numbers are the names of, and the tries at numbers that they never proved."""
+    own = select(Credential.user_id, Credential.identifier).where(
+        Credential.user_id.in_(ids), Credential.kind == CredentialKind.PHONE.value
+    )
+    asked = select(OutgoingMessage.user_id, OutgoingMessage.recipient).where(
+        OutgoingMessage.user_id.in_(ids), OutgoingMessage.channel == Channel.WHATSAPP.value
+    )
+    theirs = [(user_id, number) for user_id, number in db.execute(own)]
+    typed = [(user_id, number) for user_id, number in db.execute(asked)]
+    _forget_tries(db, [number for _, number in theirs])
+    counted = {own_phone.counted_as(*each) for each in theirs + typed}
+    _drop(db, TryCount, TryCount.subject.in_(counted))
+
+
+def _forget_tries(db: Session, subjects: list[str]) -> None:
+    codes.end_of(db, subjects)
+    _drop(db, Code, Code.address.in_(subjects))
+    _drop(db, TryCount, TryCount.subject.in_(subjects))
 
 
 def _drop(db: Session, model: Any, *whose: ColumnElement[bool]) -> None:
