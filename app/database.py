@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
@@ -29,6 +30,9 @@ LAST_ID = 2**31 - 1
 
 OF_SEARCH = ("chat_words", "people_search")
 """How the names of the tables begin in which SQLite keeps what is searched: nobody's own."""
+
+SHORT_WAIT = 50
+"""Milliseconds a SQLite writer waits whose note is worth no more."""
 
 START_LOCK = 0x526F6C6C63616C6C
 """The number of PostgreSQL's advisory lock for first starts and migrations."""
@@ -114,6 +118,27 @@ def _sqlite(url: str, pool_size: int) -> Engine:
 def make_sessions(engine: Engine, info: dict[str, Any] | None = None) -> sessionmaker[Session]:
     """A factory of sessions; objects stay readable after a commit. Each gets a copy of `info`."""
     return sessionmaker(engine, expire_on_commit=False, info=info or {})
+
+
+@contextmanager
+def hardly_waiting(db: Session) -> Iterator[None]:
+    """Let go what is written here if SQLite's one writer is at work for longer than `SHORT_WAIT`.
+
+    For notes that nobody misses. PostgreSQL goes on as usual: there a row can be skipped that
+    somebody holds.
+    """
+    connection = db.connection()
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {SHORT_WAIT}")
+    try:
+        yield  # Where no transaction could begin there is none to roll back.
+    except OperationalError as error:
+        if "locked" not in str(error.orig):
+            raise
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT * 1000}")
 
 
 @contextmanager

@@ -43,3 +43,13 @@ def rotate(as_json: bool) -> None:
     with change(as_json=as_json) as db:
         kid = signing.rotate(db, keys=secrets(), origin=NOWHERE)
     click.echo(json.dumps({"kid": kid}) if as_json else kid)
+
+
+@keys.command("remove")
+@click.argument("kid")
+@as_json_option
+def remove(kid: str, as_json: bool) -> None:
+    """Have the key KID verify nothing from now on, because it leaked; rotate first if it signs."""
+    with change(as_json=as_json) as db:
+        signing.remove(db, kid, origin=NOWHERE)
+    click.echo(json.dumps({"removed": kid}) if as_json else f"Removed {kid}.")

@@ -65,6 +65,7 @@ class Event(StrEnum):
     INVITATIONS_RESUMED = "invitations:resumed"
     INVITATIONS_STOPPED = "invitations:stopped"
     KEY_MADE = "key:made"
+    KEY_REMOVED = "key:removed"
     KEY_REVOKED = "key:revoked"
     KEY_ROTATED = "key:rotated"
     MAIL_FAILED = "mail:failed"

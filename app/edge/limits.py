@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar, cast
 
 from flask import g, request
 from flask_limiter import Limiter
+from werkzeug.exceptions import TooManyRequests
 
 from app.edge import devices
 from app.edge.db import db, wake_if_wanted
@@ -31,6 +32,15 @@ NEIGHBOURS = "600 per minute"
 
 CHAT = "120 per minute"
 
+SERVERS = "1200 per minute"
+"""Posts to one path from one address of a server that asks for hundreds of people."""
+
+REFUSED = "60 per minute"
+"""Requests to one path from one address that were refused for what they showed: a key, a token."""
+
+PER_KEY = "1200 per minute"
+"""Requests to one path with one API key, behind which all the people of a GPT are."""
+
 
 def door(view: Callable[P, R]) -> Callable[P, R]:
     """Limit the posts to a door, per address that they come from and per network around it.
@@ -40,6 +50,41 @@ def door(view: Callable[P, R]) -> Callable[P, R]:
     per_address = limiter.limit(DOOR, methods=["POST"])
     per_network = limiter.limit(NEIGHBOURS, key_func=neighbourhood, methods=["POST"])
     return cast(Callable[P, R], per_network(per_address(view)))
+
+
+def wide_door(view: Callable[P, R]) -> Callable[P, R]:
+    """Limit the posts to where servers ask for their people; what is refused counts by itself."""
+    return cast(Callable[P, R], limiter.limit(SERVERS, methods=["POST"])(view))
+
+
+def aside(count: Callable[[], None]) -> Callable[[], None]:
+    """Have the limit of `count` refuse this one request at once.
+
+    It closes no gate: others at the same address show a right key, and go on.
+    """
+
+    @wraps(count)
+    def counted() -> None:
+        g.gate_stays_open = True
+        try:
+            count()
+        except TooManyRequests:
+            g.answer_at_once = True
+            raise
+
+    return counted
+
+
+@aside
+@limiter.limit(REFUSED)
+def count_refused() -> None:
+    """Count what was refused for its key or token. Raises `TooManyRequests`."""
+
+
+@aside
+@limiter.limit(PER_KEY, key_func=lambda: str(g.api_key.id))
+def count_for_key() -> None:
+    """Count what `g.api_key` let in. Raises `TooManyRequests`."""
 
 
 def open_again_at() -> float:

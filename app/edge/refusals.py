@@ -152,7 +152,8 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     headers = {}
     if isinstance(error, TooManyRequests):
         headers["Retry-After"] = str(limits.seconds_left())
-        gate.close(limits.open_again_at(), words)
+        if not g.get("gate_stays_open"):
+            gate.close(limits.open_again_at(), words)
     if allowed := getattr(error, "valid_methods", None):
         headers["Allow"] = ", ".join(sorted(allowed))
     return answer(status, words, error.name.lower().replace(" ", "_"), headers)

@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import time
 from datetime import timedelta
 
 import pytest
@@ -486,9 +487,39 @@ def test_asking_who_somebody_is_takes_one_statement_and_writes_every_five_minute
         assert len(said) == 1
         clock_.shift(2)
         assert module.user(token).status_code == 200
-        assert [each.split()[0] for each in said[1:]] == ["SELECT", "UPDATE", "UPDATE"]
+        words = [each.split()[0] for each in said[1:]]
+        # SQLite is told how long it may wait, and afterwards how long it usually may.
+        assert [word for word in words if word != "PRAGMA"] == ["SELECT", "UPDATE", "UPDATE"]
         said.clear()
         assert module.user(token).status_code == 200
         assert len(said) == 1
     db.rollback()
     assert db.scalars(select(SignInSession.last_seen_at)).one() == start + timedelta(seconds=301)
+
+
+def test_a_server_that_renews_for_many_goes_on_beside_one_that_is_refused(limited, module, ada):
+    given, wrong = module.sign_in(), {"refresh_token": "x"}
+    refused = [module.post("refresh", wrong).status_code for _ in range(62)]
+    assert refused == [401] * 60 + [429] * 2
+    for _ in range(70):
+        renewed = module.post("refresh", {"refresh_token": given["refresh_token"]})
+        assert renewed.status_code == 200
+        given = renewed.json
+    refused = [module.post("logout", token="x").status_code for _ in range(62)]
+    assert refused == [401] * 60 + [429] * 2
+    assert module.post("logout", token=given["access_token"]).status_code == 204
+
+
+def test_who_is_signed_in_is_told_while_an_import_holds_their_row(module, ada, app, db):
+    token = module.sign_in()["access_token"]
+    long_ago = clock.now() - timedelta(minutes=6)
+    db.execute(update(SignInSession).values(last_seen_at=long_ago))
+    db.commit()
+    with app.extensions["rollcall"].sessions() as importing:
+        importing.execute(update(User).values(last_name="Byron"))
+        began = time.monotonic()
+        assert module.user(token).json["name"] == "Lovelace"
+        assert time.monotonic() - began < 5
+        importing.commit()
+    assert module.user(token).json["name"] == "Byron"
+    assert db.scalar(select(SignInSession.last_seen_at)) > long_ago

@@ -215,19 +215,29 @@ class TestFaultsAndFloods:
     class TestLimited:
         @pytest.fixture
         def environment(self, environment):
-            """The settings' environment, with limits for each network."""
+            """The settings' environment, with limits."""
             return environment | {"RATELIMIT_ENABLED": "true"}
 
         @ONE_SQLITE
-        def test_a_flood_is_told_to_wait_in_the_voice_of_the_contract(self, gpt):
-            statuses = [gpt.post("/conversations/list", {}).status_code for _ in range(300)]
+        def test_who_has_no_key_is_told_to_wait_and_closes_the_way_for_nobody_else(
+            self, gpt, token
+        ):
+            path, wrong = "/conversations/list", {"X-Api-Key": "rk_nonsense"}
+            statuses = [gpt.post(path, {}, **wrong).status_code for _ in range(60)]
             assert set(statuses) == {401}
             for _ in range(2):
-                answer = gpt.post("/conversations/list", {})
+                answer = gpt.post(path, {}, **wrong)
                 assert answer.status_code == 429
                 assert answer.json["error"]
                 assert 0 < int(answer.headers["Retry-After"]) <= 61
-            assert gpt.post("/conversations", {}).status_code == 401
+            assert gpt.list(token) == []
+
+        @ONE_SQLITE
+        def test_a_chat_that_runs_in_circles_waits_alone(self, gpt, token):
+            path, other = "/conversations/list", gpt.sign_in()
+            answers = [gpt.post(path, {"token": token}).status_code for _ in range(122)]
+            assert answers == [200] * 120 + [429] * 2
+            assert gpt.post(path, {"token": other}).status_code == 200
 
 
 def _key_of(db):

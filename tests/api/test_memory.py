@@ -1,12 +1,14 @@
 """One memory: what was saved in ChatGPT and what was said on the site, in one list."""
 
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import event, func, insert, select
+from sqlalchemy import delete, event, func, insert, select, update
 
 from app.core.learning import days
+from app.models.access import ApiKey, SignInSession
 from app.models.conversations import Exchange, SavedConversation
 from app.models.people import User
 from app.models.records import AuditEntry
@@ -315,3 +317,45 @@ def test_the_account_of_a_person_takes_its_memory_along(db, ada, people):
     db.expire_all()
     assert db.scalar(select(func.count()).select_from(SavedConversation)) == 0
     assert db.scalar(select(func.count()).select_from(User)) == 1
+
+
+def test_a_page_is_read_while_an_import_holds_its_person(gpt, token, db, app):
+    long_ago = datetime.now(UTC) - HOUR
+    db.execute(update(SignInSession).values(last_seen_at=long_ago))
+    db.execute(update(ApiKey).values(last_used_at=long_ago))
+    db.commit()
+    with app.extensions["rollcall"].sessions() as importing:
+        importing.execute(update(User).values(last_name="Byron"))
+        began = time.monotonic()
+        assert gpt.list(token) == []
+        assert time.monotonic() - began < 5
+
+
+@pytest.fixture
+def just_before(app):
+    """Does something once, in a transaction of its own, right before a statement that begins so."""
+    engine, waiting = app.extensions["rollcall"].sessions.kw["bind"], []
+
+    def look(_connection, _cursor, statement, *_more):
+        if waiting and statement.startswith(waiting[0][0]):
+            with app.extensions["rollcall"].sessions() as other:
+                other.execute(waiting.pop()[1])
+                other.commit()
+
+    event.listen(engine, "before_cursor_execute", look)
+    yield lambda words, what: waiting.append((words, what))
+    event.remove(engine, "before_cursor_execute", look)
+    assert waiting == []
+
+
+def test_a_change_in_the_moment_of_a_deletion_finds_nothing(gpt, token, just_before):
+    row = gpt.save(token).json
+    just_before("UPDATE saved_conversations", delete(SavedConversation))
+    answer = gpt.post("/conversations/update", {"token": token, "id": row["id"], "title": "Mine"})
+    assert (answer.status_code, answer.json) == (404, {"error": "Conversation not found"})
+
+
+def test_a_save_in_the_moment_its_person_is_deleted_is_refused(gpt, token, just_before):
+    just_before("INSERT INTO saved_conversations", delete(User))
+    answer = gpt.save(token)
+    assert (answer.status_code, answer.json) == (401, {"error": "User not found"})

@@ -715,3 +715,18 @@ def test_a_pin_that_nobody_could_draw_is_none(db):
     assert pins.read_digits("4821 3077") == "48213077"
     for odd in (True, None, -4821, "12", "1" * 13, "\u0664\u0668\u0662\u0661", "4821x", 10**18):
         assert pins.read_digits(odd) is None
+
+
+class TestLimited:
+    @pytest.fixture
+    def environment(self, environment):
+        """The settings' environment, with limits."""
+        return environment | {"RATELIMIT_ENABLED": "true"}
+
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+    def test_who_has_no_key_is_told_to_wait_and_closes_the_way_for_nobody_else(self, chat, db):
+        refused = [chat.call("Update_Init", key="nonsense").status_code for _ in range(62)]
+        assert refused == [403] * 60 + [429] * 2
+        assert chat.ask("Update_Init", email=NOOR)["resultCode"] == "SUCCESS"
+        right = [chat.call("SignUp_Init", isConsent=False).status_code for _ in range(62)]
+        assert right == [200] * 62

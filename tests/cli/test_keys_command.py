@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from sqlalchemy import select
 
 from app.core.entry import signing
+from app.models.records import AuditEntry
 
 
 @pytest.fixture
@@ -32,3 +34,17 @@ def test_a_new_key_signs_and_the_former_one_verifies(run, db, settings):
     assert signing.signer(db, keys=[settings.FLASK_SECRET_KEY]).kid == second
     third = run("rotate").stdout.strip()
     assert third == signing.published(db)["keys"][0]["kid"]
+
+
+def test_a_leaked_key_is_taken_out_but_never_the_one_that_signs(run, db, settings):
+    first = signing.signer(db, keys=[settings.FLASK_SECRET_KEY]).kid
+    db.commit()
+    refused = run("remove", first)
+    assert refused.exit_code == 1
+    assert "keys rotate" in refused.stderr
+    second = run("rotate").stdout.strip()
+    assert json.loads(run("remove", first, "--json").stdout) == {"removed": first}
+    assert [each["kid"] for each in signing.published(db)["keys"]] == [second]
+    newest = select(AuditEntry.event, AuditEntry.details).order_by(AuditEntry.id.desc()).limit(1)
+    assert tuple(db.execute(newest).one()) == ("key:removed", {"kid": first})
+    assert run("remove", first).exit_code == 1

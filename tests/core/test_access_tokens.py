@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from sqlalchemy import delete
 
+from app.core import clock
 from app.core.audit import NOWHERE
 from app.core.entry import access_tokens, signing
 from app.core.entry.access_tokens import Audience, InvalidToken, Issuer, NoToken
@@ -90,6 +92,23 @@ def test_rotation_signs_nobody_out_and_a_key_that_was_taken_out_does(db, ada, to
     db.execute(delete(SigningKey).where(SigningKey.serial == 1))
     db.commit()
     assert (opens(db, old), opens(db, new)) == (None, ada.id)
+
+
+def test_a_key_that_was_replaced_long_ago_verifies_nothing(db, ada, token):
+    with time_machine.travel(clock.now(), tick=False) as moving:
+        token()
+        row = db.query(SignInSession).one()
+        row.expires_at += 30 * DAY
+        # None of ours lives so long: whoever has the key may sign what they like.
+        forged = access_tokens.issue(
+            db, ada, row.id, Audience.API, issuer=ISSUER, lifetime=30 * DAY
+        )
+        signing.rotate(db, keys=[SECRET], origin=NOWHERE)
+        db.commit()
+        moving.shift(signing.KEPT - timedelta(seconds=1))
+        assert opens(db, forged) == ada.id
+        moving.shift(timedelta(seconds=1))
+        assert opens(db, forged) is None
 
 
 def test_signing_out_ends_one_session(db, ada, token):

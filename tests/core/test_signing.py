@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 
+import pytest
 import time_machine
 from joserfc.jwk import ECKey
 from sqlalchemy import select
@@ -11,6 +12,8 @@ from sqlalchemy import select
 from app.core import clock
 from app.core.audit import NOWHERE
 from app.core.entry import signing
+from app.core.entry.signing import NewestKey
+from app.core.errors import NotFound
 from app.models.access import SigningKey
 from app.models.records import AuditEntry
 
@@ -59,6 +62,20 @@ def test_a_new_key_signs_and_the_old_one_is_published_until_its_tokens_died(db):
         assert kids(db) == [second]
     db.commit()
     assert db.scalars(select(AuditEntry.details)).one() == {"kid": second}
+
+
+def test_a_key_that_is_taken_out_gives_an_older_one_no_new_life(db):
+    signing.signer(db, keys=SECRETS)
+    with time_machine.travel(clock.now() + timedelta(days=10), tick=False) as clock_:
+        leaked = signing.rotate(db, keys=SECRETS, origin=NOWHERE)
+        clock_.shift(timedelta(days=10))
+        newest = signing.rotate(db, keys=SECRETS, origin=NOWHERE)
+        signing.remove(db, leaked, origin=NOWHERE)
+        assert kids(db) == [newest]
+        with pytest.raises(NewestKey):
+            signing.remove(db, newest, origin=NOWHERE)
+        with pytest.raises(NotFound):
+            signing.remove(db, leaked, origin=NOWHERE)
 
 
 def test_a_former_secret_still_opens_the_key(db):

@@ -20,7 +20,7 @@ from app.api.auth.bodies import (
 from app.api.auth.seats import let_in, tokens_of
 from app.api.documents import Document
 from app.core.entry import access_tokens, by_phone, refreshing, signing
-from app.core.entry.access_tokens import Audience
+from app.core.entry.access_tokens import Audience, InvalidToken
 from app.core.entry.by_code import Door
 from app.core.errors import N_, CannotSignIn, Refusal, WrongCode
 from app.core.learning import profiles
@@ -32,7 +32,7 @@ from app.edge.bearers import issuer, token
 from app.edge.bodies import BadField
 from app.edge.callers import Page, by_page, let_pages_read, page_of
 from app.edge.db import commit, db
-from app.edge.limits import at_fixed_time, door
+from app.edge.limits import at_fixed_time, count_refused, door, wide_door
 from app.edge.ours import code_door, ours, terms
 from app.edge.ways import way
 from app.models.access import Purpose
@@ -144,16 +144,20 @@ def _prove(body: Code, page: Page | None) -> ResponseReturnValue:
     body=Renewal,
     answers=dict.fromkeys((400, 401, 413, 415, 429), Problem) | {200: Tokens},
 )
-@door
+@wide_door
 def refresh() -> ResponseReturnValue:
     """Renew the tokens.
 
     Each refresh token is good once; one that comes twice ends the session, since two have it.
     """
     body = bodies.read(Renewal)
-    user, session_id, refresh_token = refreshing.refresh(
-        db, body.refresh_token, Audience.API, origin=identity.program_origin()
-    )
+    try:
+        user, session_id, refresh_token = refreshing.refresh(
+            db, body.refresh_token, Audience.API, origin=identity.program_origin()
+        )
+    except InvalidToken:
+        count_refused()
+        raise
     answer = tokens_of(user, session_id, refresh_token)
     commit()
     return answer
@@ -163,13 +167,17 @@ def refresh() -> ResponseReturnValue:
 @document.operation(
     "logout", security={"token": []}, answers={204: None, 401: Problem, 429: Problem}
 )
-@door
+@wide_door
 def logout() -> ResponseReturnValue:
     """Sign out.
 
     The session ends: its tokens are refused here at once, and elsewhere once they run out.
     """
-    bearer = access_tokens.verify(db, token(), Audience.API, issuer=issuer())
+    try:
+        bearer = access_tokens.verify(db, token(), Audience.API, issuer=issuer())
+    except InvalidToken:
+        count_refused()
+        raise
     access_tokens.end(db, bearer, identity.program_origin())
     commit()
     return "", 204

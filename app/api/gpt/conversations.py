@@ -7,8 +7,9 @@ from typing import Any
 
 from flask import Response, current_app
 
-from app.api.gpt import REFUSALS, SECURITY, bp, document, guarding, shapes
+from app.api.gpt import REFUSALS, SECURITY, bp, document, guarding, shapes, words
 from app.api.gpt.shapes import Failure
+from app.core.entry.in_gpt import NobodyLeft
 from app.core.learning import keeping, memory, seeking, transcripts
 from app.core.learning.content import Text
 from app.core.learning.pieces import MOST_ANSWERED, Conversation, length, written
@@ -36,10 +37,13 @@ def add() -> Response:
     """
     bearer, body = guarding.asked(shapes.Save)
     user = bearer.user
-    row = keeping.save(
-        db, user.id, Text(body.summary, body.raw_text, body.title or None),
-        key=body.idempotency_key, client=bearer.client, origin=identity.program_origin(),
-    )  # fmt: skip
+    try:
+        row = keeping.save(
+            db, user.id, Text(body.summary, body.raw_text, body.title or None),
+            key=body.idempotency_key, client=bearer.client, origin=identity.program_origin(),
+        )  # fmt: skip
+    except NobodyLeft:
+        raise words.UserGone from None
     commit()
     return answered(memory.shown(user, row), 201)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from functools import wraps
@@ -15,21 +14,19 @@ from app.api.gpt import shapes, words
 from app.core.entry import in_gpt, keys
 from app.core.entry.access_tokens import Bearer, InvalidToken, NoToken
 from app.core.entry.in_gpt import NobodyLeft, NoName
-from app.core.entry.keys import KeyScope
+from app.core.entry.keys import InvalidKey, KeyScope
 from app.core.people import sessions
 from app.edge import bearers, bodies
 from app.edge.bodies import BadJson
 from app.edge.db import commit, db
-from app.edge.identity import network
-from app.edge.limits import limiter
+from app.edge.limits import aside, count_for_key, count_refused, limiter
 from app.models.access import ApiKey
 
 View = Callable[[], ResponseReturnValue]
 Some = TypeVar("Some", bound=shapes.WithToken)
 
-PER_NETWORK = "300 per minute"
-PER_KEY = "1200 per minute"
-"""Requests to one path: a GPT has one key, and all its people come from a few networks."""
+PER_SESSION = "120 per minute"
+"""Requests to one path with one token: a chat that runs in circles."""
 
 MOST_BYTES = 1_500_000
 """Of a body: what may be saved, with every character escaped."""
@@ -38,24 +35,29 @@ MOST_BYTES = 1_500_000
 def keyed(view: View) -> View:
     """Let requests in that carry a key for this contract, before anything of them is read.
 
-    Raises `InvalidKey`.
+    All people of a GPT come from a few networks. So the key is looked at first, and a network is
+    only told to wait for what showed no right one. Raises `InvalidKey` or `TooManyRequests`.
     """
 
     @wraps(view)
     def guarded() -> ResponseReturnValue:
-        g.api_key = keys.check(db, request.headers.get("X-Api-Key", ""), KeyScope.GPT)
+        try:
+            g.api_key = keys.check(db, request.headers.get("X-Api-Key", ""), KeyScope.GPT)
+        except InvalidKey:
+            count_refused()
+            raise
         commit()  # That it was used stands, whatever comes of the request.
+        count_for_key()
         request.max_content_length = MOST_BYTES
         return view()
 
-    per_network = limiter.limit(PER_NETWORK, key_func=network)
-    per_key = limiter.limit(PER_KEY, key_func=_key_named)
-    limited: View = per_network(per_key(guarded))
-    return limited
+    return guarded
 
 
-def _key_named() -> str:
-    return hashlib.sha256(request.headers.get("X-Api-Key", "").encode()).hexdigest()
+@aside
+@limiter.limit(PER_SESSION, key_func=lambda: str(g.session_id))
+def _count_for_session() -> None:
+    """Count what the token of this session opened."""
 
 
 def key() -> ApiKey:
@@ -68,7 +70,7 @@ def asked(model: type[Some]) -> tuple[Bearer, Some]:
     """Whose conversations are meant, and the body of this request as `model`.
 
     The token stands in the header, or else in the body. Raises the contract's 401s, `WrongKind`,
-    `BadJson`, or, once it is known who asks, `BadField`.
+    `BadJson`, or, once it is known who asks, `BadField` or `TooManyRequests`.
     """
     in_header = "Authorization" in request.headers
     try:
@@ -86,6 +88,8 @@ def asked(model: type[Some]) -> tuple[Bearer, Some]:
         bearer = in_gpt.who(db, token, issuer=bearers.issuer())
     except InvalidToken as refusal:
         _refuse(refusal)
+    g.session_id = bearer.session_id
+    _count_for_session()
     if sessions.is_due(bearer.last_seen_at):
         sessions.note_seen_of(db, bearer.user.id, bearer.session_id)
         commit()

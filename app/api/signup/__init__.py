@@ -24,6 +24,7 @@ from app.edge import bodies
 from app.edge.bodies import BadField, BadJson, Body, WrongKind
 from app.edge.db import db
 from app.edge.identity import program_origin
+from app.edge.limits import count_for_key, count_refused
 from app.models.access import ApiKey
 
 bp = Blueprint("api_signup", __name__)
@@ -73,7 +74,11 @@ def voice(status: int, words: str, _code: str, headers: Mapping[str, str]) -> Re
 
 
 def guard() -> ApiKey:
-    """The key of this call. Raises `NoBearer`, which is remembered as refused."""
+    """The key of this call. Raises `NoBearer`, which is remembered as refused.
+
+    A network is only told to wait for what showed no right key: all people of a GPT come from a
+    few. Raises `TooManyRequests` there, and where the key itself was used too often.
+    """
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     try:
         if scheme.lower() != "bearer":
@@ -81,8 +86,11 @@ def guard() -> ApiKey:
         key = keys.check(db, text.strip(), KeyScope.SIGNUP)
     except InvalidKey:
         g.answer_at_once = True  # Nobody was looked up.
+        count_refused()
         signin.refuse(db, NoBearer(), "signup", program_origin(), path=request.path)
     db.commit()
+    g.api_key = key
+    count_for_key()
     return key
 
 

@@ -37,7 +37,7 @@ from app.edge.bodies import BadField
 from app.edge.db import commit, db
 from app.edge.identity import program_origin
 from app.edge.lanes import programs
-from app.edge.limits import at_fixed_time, door
+from app.edge.limits import at_fixed_time
 from app.edge.ours import ours, terms
 from app.edge.words import say
 from app.models.access import ApiKey
@@ -50,7 +50,6 @@ FORBIDDEN: Answers = REFUSALS | {403: Failure}
     "userSignUpInit", body=SignUpInit, answers=FORBIDDEN | {200: SignUpAnswer}, security=GUARDED,
     consequential=True,
 )  # fmt: skip
-@door
 @at_fixed_time
 def sign_up() -> Response:
     """Ask for an account for a person.
@@ -109,7 +108,6 @@ def _no_consent() -> Response:
     "emailTestSend", body=TestEmail, answers=FORBIDDEN | {200: PlainAnswer}, security=GUARDED,
     consequential=True,
 )  # fmt: skip
-@door
 @at_fixed_time
 def test_email() -> Response:
     """Send a person a test mail, to their own mailbox alone.
@@ -153,7 +151,6 @@ def _not_known() -> Response:
     "userProfileUpdateInit", body=UpdateInit, answers=FORBIDDEN | {200: PlainAnswer},
     security=GUARDED, consequential=True,
 )  # fmt: skip
-@door
 @at_fixed_time
 def update_init() -> Response:
     """Mail a person a link to their profile.

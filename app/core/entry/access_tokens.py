@@ -27,6 +27,7 @@ from app.core.entry import signing
 from app.core.entry.signing import ALGORITHM
 from app.core.errors import N_, Refusal
 from app.core.people import sessions, users
+from app.database import UtcDateTime
 from app.models.access import SigningKey, SignInSession
 from app.models.people import RoleGrant, User
 
@@ -129,7 +130,8 @@ def audience_of(url: str, audience: Audience) -> str:
 def verify(db: Session, token: str, audience: Audience, *, issuer: Issuer) -> Bearer:
     """Whom this token stands for, in one query once its key is known. Raises `InvalidToken`."""
     claim = read(db, token, audience, issuer=issuer)
-    row = db.execute(_checking(), {**vars(claim), "audience": audience.value}).one_or_none()
+    asked = {"audience": audience.value, "kept_since": clock.now() - signing.KEPT}
+    row = db.execute(_checking(), {**vars(claim), **asked}).one_or_none()
     if row is None:
         raise InvalidToken
     session, user, listed, has_role = row
@@ -209,7 +211,10 @@ def _checking() -> Select[SignInSession, User, bool, bool]:
             SignInSession.id == bindparam("session_id"),
             SignInSession.user_id == bindparam("user_id"),
             SignInSession.audience == bindparam("audience"),
-            # A key that was taken out of the table verifies nothing any more.
-            exists().where(SigningKey.kid == bindparam("kid")),
+            # A key that was taken out, or replaced long ago, verifies nothing any more.
+            exists().where(
+                SigningKey.kid == bindparam("kid"),
+                signing.verifies(bindparam("kept_since", type_=UtcDateTime())),
+            ),
         )
     )

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.core import audit, clock
 from app.core.audit import Event, Origin
 from app.core.errors import N_, NotFound, Refusal
+from app.database import hardly_waiting
 from app.models.access import ApiKey
 from app.models.people import User
 
@@ -96,7 +97,7 @@ def check(db: Session, text: str, scope: KeyScope) -> ApiKey:
     """The key that this text is, if it opens `scope`. Raises `InvalidKey`.
 
     Looked up by its hash, so that comparing takes no time that tells anything. That it was used
-    is noted; the caller commits.
+    is noted where SQLite can write at once; the caller commits.
     """
     row = db.scalars(select(ApiKey).where(ApiKey.secret_hash == _hash(text))).one_or_none()
     now = clock.now()
@@ -105,13 +106,14 @@ def check(db: Session, text: str, scope: KeyScope) -> ApiKey:
     if row.expires_at is not None and row.expires_at <= now:
         raise InvalidKey
     if row.last_used_at is None or row.last_used_at <= now - USED_EVERY:
-        db.execute(
-            update(ApiKey)
-            .where(ApiKey.id == row.id)
-            .where(or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now))
-            .values(last_used_at=now)
-            .execution_options(synchronize_session=False)
-        )
+        with hardly_waiting(db):
+            db.execute(
+                update(ApiKey)
+                .where(ApiKey.id == row.id)
+                .where(or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < now))
+                .values(last_used_at=now)
+                .execution_options(synchronize_session=False)
+            )
     return row
 
 

@@ -17,12 +17,14 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from joserfc.jwk import ECKey
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, delete, exists, func, literal, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.core import audit, clock
 from app.core.audit import Event, Origin
+from app.core.errors import N_, NotFound, Refusal
+from app.database import UtcDateTime
 from app.models.access import SigningKey
 
 CURVE = "P-256"
@@ -39,6 +41,14 @@ class Signer:
 
     kid: str
     key: ECKey
+
+
+class NewestKey(Refusal):
+    """The key that signs, which cannot be taken out."""
+
+    code = "newest_key"
+    status = 409
+    words = N_("This key signs now. Make a new one first: flask rollcall keys rotate.")
 
 
 class KeyLost(RuntimeError):
@@ -74,6 +84,28 @@ def rotate(db: Session, *, keys: Sequence[str], origin: Origin) -> str:
     return row.kid
 
 
+def remove(db: Session, kid: str, *, origin: Origin) -> None:
+    """Have a key verify nothing from now on: whoever has it may sign what they like.
+
+    Tokens that it signed are dead at once; their sessions get new ones by their refresh tokens.
+    Keys that verify nothing go with it, or a younger successor would give them new life. The
+    caller commits. Raises `NotFound`, or `NewestKey` for the one that signs.
+    """
+    later = aliased(SigningKey)
+    is_followed = exists().where(later.serial > SigningKey.serial)
+    is_over = ~verifies(_kept_since())
+    gone = db.scalars(
+        delete(SigningKey)
+        .where(is_followed, or_(SigningKey.kid == kid, is_over))
+        .returning(SigningKey.kid)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if kid not in gone:
+        is_there = db.scalar(select(exists().where(SigningKey.kid == kid)))
+        raise NewestKey if is_there else NotFound
+    audit.record(db, Event.KEY_REMOVED, origin, kid=kid)
+
+
 def published(db: Session) -> dict[str, Any]:
     """All public keys that verify, newest first (RFC 7517 §5)."""
     return {"keys": [row.public for row in verifying(db)]}
@@ -81,11 +113,21 @@ def published(db: Session) -> dict[str, Any]:
 
 def verifying(db: Session) -> list[SigningKey]:
     """The keys whose tokens may still live, newest first."""
-    rows = db.scalars(select(SigningKey).order_by(SigningKey.serial.desc())).all()
-    limit = clock.now() - KEPT
-    # A key was replaced when its successor was made.
-    followed = zip(rows, [None, *rows], strict=False)
-    return [row for row, next_ in followed if next_ is None or next_.created_at > limit]
+    asked = select(SigningKey).where(verifies(_kept_since()))
+    return list(db.scalars(asked.order_by(SigningKey.serial.desc())))
+
+
+def verifies(kept_since: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The condition of a key whose tokens may still live; `kept_since` is `KEPT` ago.
+
+    A key was replaced when its successor was made.
+    """
+    later = aliased(SigningKey)
+    return ~exists().where(later.serial > SigningKey.serial, later.created_at <= kept_since)
+
+
+def _kept_since() -> ColumnElement[Any]:
+    return literal(clock.now() - KEPT, UtcDateTime())
 
 
 @lru_cache(maxsize=64)

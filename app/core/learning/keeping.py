@@ -22,10 +22,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
 from app.core import audit, clock
 from app.core.audit import Event, Origin
+from app.core.entry.in_gpt import NobodyLeft
 from app.core.errors import N_, NotFound, Refusal
 from app.core.learning.content import Text
 from app.database import UtcDateTime
@@ -56,8 +58,8 @@ def save(
     """Keep a conversation; a second save of the same gives the first one's row.
 
     `key` says what is the same; without one it is the same content within `SAME_FOR`. Raises
-    `TooLong`, `TooMuch`, or `OtherContent` where the key was used for something else. The caller
-    commits.
+    `TooLong`, `TooMuch`, `OtherContent` where the key was used for something else, or `NobodyLeft`
+    where the person's account is gone. The caller commits.
     """
     text.check()
     once = f"k:{hashlib.sha256(key.encode()).hexdigest()}" if key else f"c:{text.digest}"
@@ -68,7 +70,10 @@ def save(
     found = None
     while found is None:  # Only what was deleted in this very moment is neither made nor found.
         # Of several saves at once one makes the row; the others wait for it, and find it.
-        made = db.scalar(_saving(db.get_bind().dialect.name), row)
+        try:
+            made = db.scalar(_saving(db.get_bind().dialect.name), row)
+        except IntegrityError:
+            raise NobodyLeft from None  # Their account was deleted in this very moment.
         found = db.scalars(select(SavedConversation).where(*same)).one_or_none()
     if made is not None:
         audit.record(
@@ -191,16 +196,30 @@ def change(
         row.title if title is None else title or None,
     )
     text.check()
-    row.title, row.summary, row.raw_text = text.title, text.summary, list(text.lines)
-    row.characters = text.characters
-    row.words = folded(text.title, text.summary, *text.lines)
-    row.updated_at = clock.now()
-    db.flush()
+    changed = db.execute(
+        update(SavedConversation)
+        .where(SavedConversation.id == row.id, SavedConversation.user_id == user_id)
+        .values(_changed(text, title=title, summary=summary, raw_text=lines))
+        .execution_options(synchronize_session=False)
+    )
+    if cast("CursorResult[object]", changed).rowcount != 1:
+        raise NoConversation  # It was deleted in this very moment.
     audit.record(
         db, Event.CONVERSATION_CHANGED, origin, user_id=user_id, actor_id=user_id,
-        conversation=row.id,
+        conversation=conversation_id,
     )  # fmt: skip
-    return row
+    return get(db, user_id, conversation_id)
+
+
+def _changed(text: Text, **given: object) -> dict[str, Any]:
+    # What was not given stays, whoever changes that in this moment.
+    whole = {"title": text.title, "summary": text.summary, "raw_text": list(text.lines)}
+    return {
+        **{name: value for name, value in whole.items() if given[name] is not None},
+        "characters": text.characters,
+        "words": folded(text.title, text.summary, *text.lines),
+        "updated_at": clock.now(),
+    }
 
 
 def forget(db: Session, user_id: int, conversation_id: str, *, origin: Origin) -> None:

@@ -30,7 +30,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from app.core import clock
-from app.core.entry import access_tokens
+from app.core.entry import access_tokens, signing
 from app.core.entry.access_tokens import Audience, InvalidToken, Issuer
 from app.core.learning import programs
 from app.core.people import sessions, users
@@ -142,8 +142,11 @@ class _Question:
         """The one row that meets `values`, or None."""
         now = clock.now()
         moments = {
-            "now": now, "today": users.beginning_of_today(), "due": now - sessions.SEEN_EVERY
-        }  # fmt: skip
+            "now": now,
+            "today": users.beginning_of_today(),
+            "due": now - sessions.SEEN_EVERY,
+            "kept_since": now - signing.KEPT,
+        }
         said = {name: self._moment(value) for name, value in moments.items()}
         every: dict[str, Any] = {**self._fixed, **said, **values}
         given = every if self._order is None else tuple([every[name] for name in self._order])
@@ -165,8 +168,10 @@ def _question(dialect: Dialect, *, by_session: bool) -> _Question:
                 SignInSession.expires_at > _moment("now"),
                 users.is_open(_moment("today")),
                 users.on_list(),
-                # A key that was taken out of the table verifies nothing any more.
-                exists().where(SigningKey.kid == bindparam("kid")),
+                # A key that was taken out, or replaced long ago, verifies nothing any more.
+                exists().where(
+                    SigningKey.kid == bindparam("kid"), signing.verifies(_moment("kept_since"))
+                ),
             )
         )
     return _Question(asked, dialect)

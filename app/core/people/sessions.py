@@ -32,6 +32,7 @@ from app.core import clock
 from app.core.audit import Origin
 from app.core.errors import N_, SignedOut
 from app.core.people import users
+from app.database import hardly_waiting
 from app.models.access import SignInSession
 from app.models.people import RoleGrant, User
 
@@ -194,7 +195,7 @@ def _checking() -> Select[SignInSession, User, bool, bool]:
 
 
 def note_seen(db: Session, presence: Presence) -> bool:
-    """Write that the session was used, if that was not written lately; True if it was now."""
+    """Write that the session was used, if that was not written lately; True if it was to be."""
     if not is_due(presence.last_seen_at):
         return False
     note_seen_of(db, presence.user.id, presence.session_id)
@@ -207,15 +208,22 @@ def is_due(last_seen_at: datetime) -> bool:
 
 
 def note_seen_of(db: Session, user_id: int, session_id: int) -> None:
-    """Write that this session of this person was used."""
+    """Write that this session of this person was used, unless that would have to wait.
+
+    An import may hold the rows for long, and the note is worth no answer; the next request of the
+    session tries again.
+    """
     now = clock.now()
-    # The person's row comes first, as in every journey.
-    _note(db, update(User).where(User.id == user_id), now)
-    _note(db, update(SignInSession).where(SignInSession.id == session_id), now)
+    with hardly_waiting(db):
+        # The person's row comes first, as in every journey.
+        _note(db, User, user_id, now)
+        _note(db, SignInSession, session_id, now)
 
 
-def _note(db: Session, whose: Update, now: datetime) -> None:
-    noted = whose.values(last_seen_at=now)
+def _note(db: Session, of: type[User | SignInSession], id_: int, now: datetime) -> None:
+    # Nothing refers to what changes, so that rows which refer to this one are not in the way.
+    free = select(of.id).where(of.id == id_).with_for_update(skip_locked=True, key_share=True)
+    noted = update(of).where(of.id.in_(free)).values(last_seen_at=now)
     db.execute(noted.execution_options(synchronize_session=False))
 
 

@@ -49,6 +49,7 @@ WORDS = {
     Event.JOB_RETRIED: N_("Job tried again"),
     Event.JOB_STOPPED: N_("Job stopped"),
     Event.KEY_MADE: N_("API key made"),
+    Event.KEY_REMOVED: N_("Signing key removed"),
     Event.KEY_REVOKED: N_("API key revoked"),
     Event.KEY_ROTATED: N_("New signing key"),
     Event.MAIL_FAILED: N_("Mail failed"),
