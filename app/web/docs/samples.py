@@ -24,7 +24,7 @@ NAMED: dict[str, Any] = {
     "before": "0d3cf0a8-5f5b-4b0e-9d0a-6f6f3a1c2b77",
     "Exchange.code": "q3n2…",
     "Handed.code": "q3n2…",
-    "client_id": "wc_7Q2fT9aZ",
+    "client_id": "rc_7Q2fT9aZ",
     "code": "204816",
     "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
     "code_verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
