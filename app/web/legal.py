@@ -45,7 +45,7 @@ class Edition:
     templates: tuple[str, ...]
 
 
-PRIVACY = Edition(1, date(2026, 11, 21), "47392339fc48ba26", ("privacy.html", "privacy_kept.html"))
+PRIVACY = Edition(1, date(2026, 11, 21), "cef0ed63c6385d6d", ("privacy.html", "privacy_kept.html"))
 TERMS = Edition(1, date(2026, 11, 21), "2f3a6f5fa52c3337", ("terms.html",))
 
 THEME_LIFETIME = timedelta(days=365)
@@ -148,6 +148,7 @@ def kept() -> dict[str, timedelta | None]:
         "remembered": timedelta(seconds=settings.REMEMBERED_LIFETIME),
         "sessions": sessions.KEPT,
         "theme": THEME_LIFETIME,
+        "unconfirmed": timedelta(days=settings.UNVERIFIED_KEEP_DAYS),
         "uploads": tidying.LEFT_LYING,
         "whole": timedelta(seconds=settings.SESSION_LIFETIME),
     }
