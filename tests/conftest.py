@@ -53,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # The program and its libraries stay to the end: looking through them again and again for what
     # could be let go takes more time than it gives back memory.
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(50_000, 10, 5)
     if hasattr(config, "workerinput"):
         config.stash[KEY] = config.workerinput["ground"]
         return
@@ -240,6 +240,7 @@ def app(
             shared_apps[here] = made
     yield made
     made.extensions["rollcall"].sessions.kw["bind"].dispose()
+    made.extensions["rollcall.jobs"].huey.storage.close()
 
 
 @pytest.fixture
