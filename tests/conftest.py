@@ -220,23 +220,25 @@ def shared_apps() -> dict[Surroundings, Flask]:
 
 @pytest.fixture
 def app(
-    settings: Settings, environment: dict[str, str], shared_apps: dict[Surroundings, Flask]
+    settings: Settings,
+    environment: dict[str, str],
+    own_folder: Path,
+    shared_apps: dict[Surroundings, Flask],
 ) -> Iterator[Flask]:
     """The application on this test's database.
 
-    Routes and templates take longer to compile than most tests take, so that tests of the same
-    environment share one application for each kind of database.
+    Routes and templates take longer to compile than most tests take, so that the tests of the
+    plain environment share one application for each kind of database.
     """
     here = frozenset(environment.items())
+    is_plain = environment == plain_environment(environment["DATABASE_URL"], own_folder / "data")
     made = shared_apps.get(here)
     if made is None:
-        apart = here - {("DATABASE_URL", environment["DATABASE_URL"])}
-        if not all(apart < each and len(each) == len(here) for each in shared_apps):
+        if not is_plain:
             # What the extensions of all applications share is set anew by each of them.
             shared_apps.clear()
         made = create_app(settings)
-        # Who is limited, or waits at a door, is remembered by the application itself.
-        if (environment["RATELIMIT_ENABLED"], environment["ANSWER_TIME"]) == ("false", "0"):
+        if is_plain:
             shared_apps[here] = made
     yield made
     made.extensions["rollcall"].sessions.kw["bind"].dispose()

@@ -34,7 +34,7 @@ START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def server():
     """A server that speaks Twilio's API, for all tests of this file."""
-    with HTTPServer(host="127.0.0.1") as running:
+    with HTTPServer(host="127.0.0.1", threaded=True) as running:
         yield running
 
 
