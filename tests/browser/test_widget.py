@@ -225,6 +225,7 @@ def test_on_our_own_page_the_cookie_is_the_session(
     look = Look()
     here = visits(program)
     page = here.page
+    post.forget(VIOLETA)
     here.goto("/embed?label=Sign+in+to+MyModule")
     look.at(page, "embed")
     page.evaluate(
