@@ -23,7 +23,7 @@ from app.core.entry import renewing
 from app.core.learning import exporting, retention
 from app.core.people import roles, sessions
 from app.core.proof import codes
-from app.core.roster import applying, tidying
+from app.core.roster import ledger, tidying
 from app.edge import devices
 from app.edge.db import db
 from app.edge.ours import ours
@@ -78,7 +78,7 @@ def privacy() -> ResponseReturnValue:
         encrypted=settings.https,
         kept=kept(),
         passwords=renewing.REMEMBERED,
-        lists=applying.KEPT,
+        lists=ledger.KEPT,
         conversations=retention.spread(db),
         cookies=[current_app.config["SESSION_COOKIE_NAME"], devices.cookie_name(), "theme"],
         readers=readers(),

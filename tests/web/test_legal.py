@@ -22,7 +22,7 @@ from app.core.learning import exporting
 from app.core.people import sessions
 from app.core.people.roles import AREAS, WORDS
 from app.core.proof import codes
-from app.core.roster import applying, tidying
+from app.core.roster import ledger, tidying
 from app.core.throttle import Limit
 from app.database import Base
 from app.edge import devices
@@ -104,7 +104,7 @@ def test_who_is_signed_in_may_read_them_too(people):
 # What they say is what the program does. ------------------------------------------------------
 
 GOES_BY = [
-    (applying, "KEPT", 17, "until 17 newer lists were applied"),
+    (ledger, "KEPT", 17, "until 17 newer lists were applied"),
     (codes, "REMEMBERED", timedelta(hours=31), "31 hours after it ran out"),
     (devices, "LIFETIME", 401 * 86400, "401 days after you last signed in"),
     (exporting, "KEPT_FOR", timedelta(days=402), "goes after 402 days"),

@@ -47,9 +47,6 @@ from app.models.rosters import (
     StagedPart,
 )
 
-KEPT = 3
-"""Applied imports of which the lines that they took out are kept."""
-
 LONGEST = timedelta(hours=1)
 """How long the transaction of an apply may take before another worker tries."""
 
@@ -213,7 +210,7 @@ def _settle(db: Session, found: RosterImport, gone: int, came: int) -> None:
         select(RosterImport.id)
         .where(RosterImport.applied_at.is_not(None))
         .order_by(RosterImport.applied_at.desc(), RosterImport.id.desc())
-        .limit(KEPT)
+        .limit(ledger.KEPT)
     )
     kept = list(db.scalars(oldest))
     db.execute(

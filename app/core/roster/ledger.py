@@ -23,6 +23,9 @@ from app.models.rosters import (
     StagedPart,
 )
 
+KEPT = 3
+"""Applied imports of which the lines that they took out are kept."""
+
 WAITING = (ImportState.CHECKED, ImportState.HELD)
 """States in which an import can be applied or put aside."""
 
