@@ -101,6 +101,7 @@ def _sqlite(url: str, pool_size: int) -> Engine:
     engine = create_engine(
         url,
         pool_size=pool_size,
+        pool_use_lifo=True,
         hide_parameters=True,
         connect_args={"timeout": BUSY_TIMEOUT, "isolation_level": "IMMEDIATE"},
     )

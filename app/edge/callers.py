@@ -46,8 +46,10 @@ class Page:
 def web_origin() -> str | None:
     """The origin of the page that asks; None for a page of ours, and for what is no page."""
     origin = request.headers.get("Origin")
+    if origin is None:
+        return None
     public = urlsplit(ours().settings.PUBLIC_URL)
-    if origin in {None, request.host_url.rstrip("/"), f"{public.scheme}://{public.netloc}"}:
+    if origin in {request.host_url.rstrip("/"), f"{public.scheme}://{public.netloc}"}:
         return None
     return origin
 

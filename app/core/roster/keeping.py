@@ -38,6 +38,8 @@ FILE = {
 }  # fmt: skip
 """Somebody whom a file names: last name, how many lines are active, the ids that these grant."""
 
+_NO_FILE = pl.DataFrame(schema=FILE)
+
 FLAGS = ("ids", "status", "expiry")
 _YIELDS = (col("last_name") != "") | pl.any_horizontal(FLAGS)
 
@@ -51,7 +53,9 @@ def find(
     """
     accounts = _accounts(db)
     held = pl.concat([pl.DataFrame(schema=HELD), *staging.fetch(db, _given(), HELD)])
-    file = pl.DataFrame(schema=FILE) if people is None else _named(db, found, people)
+    # Few of them are edited: the others are left out before anything of theirs is copied.
+    edited = col("address").is_in(accounts["address"].implode())
+    file = _named(db, found, people.filter(edited)) if people is not None else _NO_FILE
     rows = _judged(accounts.join(file, on="address", how="left"), held)
     touched = [Change.CHANGED.value, Change.REMOVED.value]
     moved = differences.known.filter(col("change").cast(pl.String).is_in(touched))["address"]

@@ -11,10 +11,16 @@ from hashlib import blake2b
 MARK_BYTES = 5
 """So small that the marks of millions of lines add up in the 64 bits of a database."""
 
+_EMPTY = blake2b(digest_size=MARK_BYTES)
+
 
 def marks_of(contents: Iterable[bytes]) -> list[int]:
     """The marks of lines, each their seven cells in order with `SEPARATOR` between, in UTF-8."""
-    digests = [blake2b(content, digest_size=MARK_BYTES).digest() for content in contents]
+    digests = []
+    for content in contents:
+        mark = _EMPTY.copy()  # It takes half the time of making one.
+        mark.update(content)
+        digests.append(mark.digest())
     return [*map(int.from_bytes, digests)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, cast
@@ -42,10 +43,11 @@ def put(
 ) -> None:
     """Insert rows of an import: those columns of them, of text, numbers and booleans.
 
-    It is part of the transaction of `db`. The tables are asked for while rows are written.
+    It is part of the transaction of `db`. The tables are asked for in a thread of their own while
+    rows are written, and must ask the database nothing.
     """
     named = [*columns, "import_id"]
-    parts = (
+    parts = _ahead(
         part.select(*columns, pl.lit(import_id).alias("import_id"))
         for rows in tables
         for part in rows.iter_slices(BATCH)
@@ -73,10 +75,12 @@ def filling(db: Session, table: type[Base]) -> Iterator[bool]:
         with roomy(db):
             yield False
         return
-    for index in known.indexes:
+    # To make one that holds a few rows alone would read them all, and the others are none of its.
+    whole = [each for each in known.indexes if each.dialect_options["sqlite"]["where"] is None]
+    for index in whole:
         index.drop(connection, checkfirst=True)  # A copy for a dry run has none.
     yield True
-    for index in known.indexes:
+    for index in whole:
         index.create(connection)
 
 
@@ -97,6 +101,15 @@ def roomy(db: Session) -> Iterator[None]:
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
+
+
+def _ahead(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same parts, the next one made while the one in hand is used."""
+    with ThreadPoolExecutor(1) as other:
+        coming = other.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = other.submit(next, parts, None)
+            yield part
 
 
 def _insert(connection: Connection, begins: str, width: int, parts: Iterable[pl.DataFrame]) -> None:
