@@ -350,6 +350,9 @@ SETTINGS = [
     Setting("UPLOAD_LIMIT", whole(1, 1024), 128, "Megabytes that a roster file may have."),
     Setting("AUDIT_KEEP_DAYS", whole(0, 36500), 0,
             "Days that entries of the audit log are kept; 0 keeps them for good."),
+    Setting("SAVED_KEEP_DAYS", whole(0, 36500), 0,
+            "Days that conversations are kept which people saved from ChatGPT; 0 keeps them until"
+            " they or an admin delete them."),
     Setting("ROSTER_HOLD_REMOVED", whole(0, 100), 10,
             "An import that takes away more than this percentage of people is held."),
     Setting("ROSTER_HOLD_CHANGED", whole(0, 100), 75,

@@ -1,9 +1,8 @@
-"""Password hashes: makes bcrypt over a pre-hash, reads it and the legacy formats, says when to
-hash anew.
+"""Hashes of what proves somebody: slow ones of passwords, quick ones of our own random tokens.
 
-A new hash is stored as `sha256$` followed by bcrypt's own text. The pre-hash takes the whole
-password into account (bcrypt alone stops at 72 bytes) and is keyed with a fixed label, not with
-an application secret: rotating a secret must not end every password.
+A new hash of a password is stored as `sha256$` followed by bcrypt's own text. The pre-hash takes
+the whole password into account (bcrypt alone stops at 72 bytes) and is keyed with a fixed label,
+not with an application secret: rotating a secret must not end every password.
 
 Legacy rows hold Werkzeug's `pbkdf2:sha256:…` and `scrypt:…`, and plain bcrypt. They are verified
 within bounds of cost, and every one of them needs hashing anew.
@@ -80,6 +79,15 @@ def needs_rehash(stored: str, *, rounds: int) -> bool:
     if not OURS.fullmatch(stored):
         return True
     return int(stored.removeprefix(MARK).split("$")[2]) != rounds
+
+
+def hash_token(token: str) -> str:
+    """The text to store and to look up for a random token: SHA-256, in hex.
+
+    Nobody guesses one of ours, so that nothing slow is needed. What came instead of one, a lone
+    surrogate in it too, has a hash that nothing is stored under.
+    """
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _verify_legacy(password: str, stored: str) -> bool:

@@ -35,6 +35,7 @@ from app.cli.roles import roles as role_commands
 from app.cli.roster import roster
 from app.cli.roster_history import history
 from app.cli.roster_pairs import pairs
+from app.cli.saved import saved
 from app.cli.several import change_all
 from app.cli.several import invite as invite_accounts
 from app.config import ROOT
@@ -52,6 +53,7 @@ from app.models.rosters import RosterImport
 SAMPLE = ROOT / "data" / "sample"
 
 conversations.add_command(retention)
+conversations.add_command(saved)
 roster.add_command(history)
 roster.add_command(pairs)
 for each in (add_all, change_all, invite_accounts):

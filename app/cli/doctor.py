@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app import config
 from app.cli import ground
 from app.config import Settings
 from app.core.desk import checkup
@@ -90,6 +91,7 @@ def look(settings: Settings) -> Iterator[Check]:
     yield _passwords(settings)
     yield _links(settings)
     yield _mail(settings)
+    yield _whatsapp(settings)
     yield _disk(settings)
     yield _operator(settings)
 
@@ -181,6 +183,18 @@ def _mail(settings: Settings) -> Check:
         remedy = "Check the MAIL_ settings, and that this machine may connect there."
         return Check("mail", False, f"{server}: {type(error).__name__}", remedy)
     return Check("mail", True, f"{server} takes us")
+
+
+def _whatsapp(settings: Settings) -> Check:
+    # Half-set and unreadable settings never come so far: reading them names what is wrong.
+    if not settings.twilio:
+        shown = f"shown at {settings.PUBLIC_URL}/dev/mailbox" if settings.mailbox else "not offered"
+        return Check("whatsapp", True, f"no {config.TWILIO[0]}; codes by it are {shown}")
+    sender = f"through Twilio, from {settings.TWILIO_WHATSAPP_FROM}"
+    if settings.https:
+        return Check("whatsapp", True, sender)
+    remedy = "Set PUBLIC_URL to an https address that Twilio can reach; it reports to no other."
+    return Check("whatsapp", True, f"{sender}, which cannot say what becomes of a code", remedy)
 
 
 def _disk(settings: Settings) -> Check:

@@ -41,6 +41,7 @@ class JobKind(StrEnum):
     ROSTER_APPLY = "roster_apply"
     ROSTER_CHECK = "roster_check"
     ROSTER_FOLLOW = "roster_follow"
+    SAVED_DELETE = "saved_delete"
     INVITE = "invite"
 
 

@@ -21,7 +21,7 @@ from app.config import Settings
 from app.core import mailbox, throttle
 from app.core.desk import books, rollups, seals
 from app.core.entry import unopened
-from app.core.learning import emergency, exporting, retention
+from app.core.learning import emergency, exporting, forgetting, retention
 from app.core.oauth import handing
 from app.core.people import sessions as people_sessions
 from app.core.proof import codes
@@ -32,6 +32,7 @@ from app.jobs.working import work_off
 __all__ = [
     "Jobs",
     "deliver_due",
+    "drop_saved",
     "drop_unconfirmed",
     "make_jobs",
     "note_over",
@@ -80,6 +81,7 @@ def make_jobs(settings: Settings, sessions: sessionmaker[Session]) -> Jobs:
     def tidy() -> None:
         tidy_up(sessions)
         drop_unconfirmed(sessions, settings)
+        drop_saved(sessions, settings)
 
     def wake() -> None:
         try:
@@ -171,3 +173,10 @@ def drop_unconfirmed(sessions: sessionmaker[Session], settings: Settings) -> Non
             db.commit()
         unopened.tidy_pins(db, keep)
         db.commit()
+
+
+def drop_saved(sessions: sessionmaker[Session], settings: Settings) -> None:
+    """Delete what people saved from ChatGPT once it is older than the settings keep it."""
+    if settings.SAVED_KEEP_DAYS:
+        with sessions() as db:
+            forgetting.expire(db, timedelta(days=settings.SAVED_KEEP_DAYS))

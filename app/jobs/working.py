@@ -18,7 +18,7 @@ from app.core.desk import invitations
 from app.core.desk.people import bulk
 from app.core.entry.terms import Terms
 from app.core.errors import CodesAway, Refusal
-from app.core.learning import erasing, exporting, retention
+from app.core.learning import erasing, exporting, forgetting, retention
 from app.core.people.sessions import Lifetimes
 from app.core.roster import following, imports
 from app.core.roster.holding import HoldLimits
@@ -64,6 +64,7 @@ WORK: dict[JobKind, Callable[[Session, Job, Settings], dict[str, Any] | None]] =
         ),
     ),
     JobKind.ROSTER_FOLLOW: lambda db, job, _: following.follow_in_background(db, job),
+    JobKind.SAVED_DELETE: lambda db, job, _: forgetting.delete_in_background(db, job),
     JobKind.INVITE: _invite,
 }
 """What does each kind of job: it may commit as it goes and call `backlog.report`, and what it

@@ -61,6 +61,7 @@ class SavedConversation(Base):
     __tablename__ = "saved_conversations"
     __table_args__ = (
         Index("ix_saved_conversations_page", "user_id", "created_at", "id"),
+        Index("ix_saved_conversations_when", "created_at", "id"),
         UniqueConstraint("user_id", "once"),
     )
 

@@ -45,7 +45,7 @@ class Edition:
     templates: tuple[str, ...]
 
 
-PRIVACY = Edition(1, date(2026, 11, 21), "cef0ed63c6385d6d", ("privacy.html", "privacy_kept.html"))
+PRIVACY = Edition(2, date(2026, 11, 22), "5c36a8f720e111b8", ("privacy.html", "privacy_kept.html"))
 TERMS = Edition(1, date(2026, 11, 21), "2f3a6f5fa52c3337", ("terms.html",))
 
 THEME_LIFETIME = timedelta(days=365)
@@ -146,6 +146,7 @@ def kept() -> dict[str, timedelta | None]:
         "idle": timedelta(seconds=settings.SESSION_IDLE),
         "mails": mailbox.KEPT,
         "remembered": timedelta(seconds=settings.REMEMBERED_LIFETIME),
+        "saved": timedelta(days=saved) if (saved := settings.SAVED_KEEP_DAYS) else None,
         "sessions": sessions.KEPT,
         "theme": THEME_LIFETIME,
         "unconfirmed": timedelta(days=settings.UNVERIFIED_KEEP_DAYS),

@@ -149,6 +149,19 @@ def test_who_is_unknown_gets_the_same_answer_and_nothing_by_it(module, ada, peop
     assert mails.count() == 5
 
 
+def test_of_a_number_that_nobody_can_have_the_audit_log_knows_the_end_alone(module, db):
+    number = "+99912345678"
+    assert module.post("request-otp", {"phone": number}).status_code == 200
+    wrong = {"phone": number, "code": "123456"}
+    tried = [module.post("verify-otp", wrong).status_code for _ in range(6)]
+    assert tried == [400] * 5 + [429]
+    entries = db.scalars(select(AuditEntry)).all()
+    assert {each.event for each in entries} == {"code:asked", "sign_in:refused"}
+    assert {each.details["phone"] for each in entries} == {"••••••78"}
+    assert {each.address for each in entries} == {None}
+    assert number not in str([each.details for each in entries])
+
+
 def test_a_wrong_a_used_and_a_late_code_sound_alike(module, ada, mails, db):
     module.ask()
     code = mails.code(ADA)

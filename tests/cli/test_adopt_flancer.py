@@ -147,7 +147,7 @@ def test_people_come_with_pins_and_passphrases_once(there, db, app):
     assert sorted(there.pins()) == ["1002", "1003", "1005"]
 
 
-def test_a_pin_joins_an_account_whose_mailbox_is_proven_on_both_sides(there, db, people):
+def test_a_pin_joins_an_account_whose_mailbox_is_proven_on_both_sides(there, db, people, mails):
     now = clock.now()
     people.account(NOOR, verified_at=now)
     people.account(ADA)  # Never proven here: anybody may have set its password.
@@ -180,6 +180,14 @@ def test_a_pin_joins_an_account_whose_mailbox_is_proven_on_both_sides(there, db,
     assert noor.has_password()
     assert noor.date_added.year == now.year
     assert there.user(MAX) is not None
+    # Its person is told, once, and can say that it was never them; nobody else gets a mail.
+    told = mails.to(NOOR)[-1]
+    assert told["Subject"] == "A way into your Rollcall account was added"
+    text = told.get_body(("plain",)).get_content()
+    assert "moved to Rollcall, and is now part of your account here" in text
+    assert "/not-me/" in text
+    assert "4821" not in text
+    assert [mails.to(each) for each in (ADA, GRACE, MAX)] == [[], [], []]
 
     ada = there.user(ADA)
     ada.verified_at = now

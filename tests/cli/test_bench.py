@@ -80,7 +80,7 @@ def test_a_quick_run_measures_every_figure_and_judges_none():
     assert run.returncode == 0, run.stderr
     told = json.loads(run.stdout)
     figures = [each for chapter in told["chapters"] for each in chapter["figures"]]
-    assert [len(chapter["figures"]) for chapter in told["chapters"]] == [2, 12, 2]
+    assert [len(chapter["figures"]) for chapter in told["chapters"]] == [2, 18, 2]
     assert {each["verdict"] for each in figures} == {"too few"}
     assert all(each["value"] is not None for each in figures), "something was never answered"
     assert told["ground"]["bcrypt"] == "cost 4"
@@ -89,8 +89,12 @@ def test_a_quick_run_measures_every_figure_and_judges_none():
 
 @pytest.mark.parametrize(
     "arguments",
-    [("console", "--rows", "300"), ("roster", "--lines", "600", "--only", "sqlite")],
-    ids=["console", "roster"],
+    [
+        ("api", "--quick", "--only", "conversations", "--kind", "sqlite"),
+        ("console", "--rows", "300"),
+        ("roster", "--lines", "600", "--only", "sqlite"),
+    ],
+    ids=["api", "console", "roster"],
 )
 def test_a_run_on_few_rows_measures_every_figure(arguments, told):
     figures = [each for chapter in told(*arguments)["chapters"] for each in chapter["figures"]]

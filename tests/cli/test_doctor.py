@@ -29,7 +29,7 @@ from tests.servers import free_port
 SCRIPT = ROOT / "scripts" / "test_auth_system.py"
 NAMES = [
     "settings", "secret", "hosts and proxies", "database", "schema", "people", "worker",
-    "password hashes", "links", "mail", "disk", "operator",
+    "password hashes", "links", "mail", "whatsapp", "disk", "operator",
 ]  # fmt: skip
 whichever_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 """For what has nothing to do with the kind of database."""
@@ -113,6 +113,32 @@ def test_a_mail_server_that_does_not_answer_is_found(apart):
     found = checks(made, 1)["mail"]
     assert found["words"] == f"127.0.0.1:{port}: ConnectionRefusedError"
     made.extensions["rollcall"].sessions.kw["bind"].dispose()
+
+
+TWILIO = {
+    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+    "TWILIO_AUTH_TOKEN": "a token of tests",
+    "TWILIO_WHATSAPP_FROM": "+14155238886",
+    "TWILIO_CONTENT_SID": "HX" + "0" * 32,
+}
+
+
+@whichever_database
+def test_it_says_how_codes_leave_by_whatsapp_and_what_twilio_cannot_reach(apart, database_url):
+    cases = [
+        ({}, "shown at http://localhost/dev/mailbox", ""),
+        ({"MAIL_SERVER": "127.0.0.1"}, "not offered", ""),
+        (TWILIO, "from +14155238886, which cannot say", "Set PUBLIC_URL to an https address"),
+        (TWILIO | {"PUBLIC_URL": "https://learn.agency.example"}, "from +14155238886", ""),
+    ]
+    for settings, words, remedy in cases:
+        made = create_app(config.load(apart | settings))
+        told = {each["name"]: each for each in json.loads(look(made, "--json").stdout)["checks"]}
+        assert told["whatsapp"]["fine"] is True
+        assert words in told["whatsapp"]["words"]
+        assert told["whatsapp"]["remedy"].startswith(remedy)
+        assert bool(told["whatsapp"]["remedy"]) is bool(remedy)
+        made.extensions["rollcall"].sessions.kw["bind"].dispose()
 
 
 def test_a_live_installation_that_names_no_operator_is_warned(apart):
@@ -201,10 +227,15 @@ def test_the_script_checks_the_same_from_any_folder_and_leaves_no_trace(
 
 @whichever_database
 def test_the_script_names_every_bad_setting_at_once(installation, database_url):
-    done = run_script(installation | {"ROLLCALL_ENV": "production", "PORT": "none"})
+    half = {"TWILIO_ACCOUNT_SID": TWILIO["TWILIO_ACCOUNT_SID"], "TWILIO_WHATSAPP_FROM": "0612345"}
+    wrong = {"ROLLCALL_ENV": "production", "PORT": "none"} | half
+    done = run_script(installation | wrong)
     assert done.returncode == 1
     assert "WRONG settings: PORT is not a whole number." in done.stdout
     assert "WRONG settings: MAIL_SERVER is missing." in done.stdout
+    assert "WRONG settings: TWILIO_WHATSAPP_FROM is neither a number" in done.stdout
+    assert "TWILIO_AUTH_TOKEN, " in done.stdout
+    assert "WhatsApp needs all of TWILIO_ACCOUNT_SID" in done.stdout
     assert "Traceback" not in done.stderr
 
 

@@ -70,6 +70,7 @@ LEARNERS = """
 CHANGES = {"write", "help"}
 LOOKING = {
     "/admin/conversations/export": "a large file is made in the background: that takes a row",
+    "/admin/conversations/saved/export": "that it was taken is written down about its person",
     "/admin/search_conversations": "the legacy application searched by POST",
     "/get_chatbot_content": "the legacy application read by POST",
 }

@@ -29,7 +29,7 @@ from app.core.errors import N_, Refusal
 from app.core.people import sessions, users
 from app.database import UtcDateTime
 from app.models.access import SigningKey, SignInSession
-from app.models.people import RoleGrant, User
+from app.models.people import User
 
 LONGEST = 4096
 """Characters of a token; a longer one is refused unread."""
@@ -199,22 +199,13 @@ def _key(db: Session | Connection, kid: object) -> ECKey:
 
 @cache
 def _checking() -> Select[SignInSession, User, bool, bool]:
-    return (
-        select(
-            SignInSession,
-            User,
-            users.on_list(),
-            exists().where(RoleGrant.user_id == User.id),
-        )
-        .join(User, User.id == SignInSession.user_id)
-        .where(
-            SignInSession.id == bindparam("session_id"),
-            SignInSession.user_id == bindparam("user_id"),
-            SignInSession.audience == bindparam("audience"),
-            # A key that was taken out, or replaced long ago, verifies nothing any more.
-            exists().where(
-                SigningKey.kid == bindparam("kid"),
-                signing.verifies(bindparam("kept_since", type_=UtcDateTime())),
-            ),
-        )
+    return sessions.with_owners().where(
+        SignInSession.id == bindparam("session_id"),
+        SignInSession.user_id == bindparam("user_id"),
+        SignInSession.audience == bindparam("audience"),
+        # A key that was taken out, or replaced long ago, verifies nothing any more.
+        exists().where(
+            SigningKey.kid == bindparam("kid"),
+            signing.verifies(bindparam("kept_since", type_=UtcDateTime())),
+        ),
     )

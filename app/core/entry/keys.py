@@ -5,7 +5,6 @@ A key says which program asks, never which person.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ from app.core import audit, clock
 from app.core.audit import Event, Origin
 from app.core.errors import N_, NotFound, Refusal
 from app.database import hardly_waiting
+from app.hashing import hash_token
 from app.models.access import ApiKey
 from app.models.people import User
 
@@ -80,7 +80,7 @@ def create(
     text = PREFIX + secrets.token_urlsafe(32)
     row = ApiKey(
         name=name,
-        secret_hash=_hash(text),
+        secret_hash=hash_token(text),
         shown=text[:SHOWN],
         scopes=sorted({scope.value for scope in scopes}),
         created_at=clock.now(),
@@ -99,7 +99,7 @@ def check(db: Session, text: str, scope: KeyScope) -> ApiKey:
     Looked up by its hash, so that comparing takes no time that tells anything. That it was used
     is noted where SQLite can write at once; the caller commits.
     """
-    row = db.scalars(select(ApiKey).where(ApiKey.secret_hash == _hash(text))).one_or_none()
+    row = db.scalars(select(ApiKey).where(ApiKey.secret_hash == hash_token(text))).one_or_none()
     now = clock.now()
     if row is None or row.revoked_at is not None or scope.value not in row.scopes:
         raise InvalidKey
@@ -161,7 +161,3 @@ def listing(db: Session) -> list[tuple[ApiKey, str | None]]:
         .order_by(ApiKey.id.desc())
     )
     return [(row, email) for row, email in rows]
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

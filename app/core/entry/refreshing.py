@@ -5,7 +5,6 @@ A refresh token names its session by a handle and proves itself by a secret that
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from typing import Any
 
@@ -17,6 +16,7 @@ from app.core.audit import Event, Origin
 from app.core.entry import signin
 from app.core.entry.access_tokens import LONGEST, Audience, InvalidToken
 from app.core.people import users
+from app.hashing import hash_token
 from app.models.access import SignInSession
 from app.models.people import User
 
@@ -30,7 +30,7 @@ def allow(db: Session, session_id: int, handle: str) -> str:
     db.execute(
         update(SignInSession)
         .where(SignInSession.id == session_id)
-        .values(refresh_hash=_hash(fresh))
+        .values(refresh_hash=hash_token(fresh))
         .execution_options(synchronize_session=False)
     )
     return f"{handle}.{fresh}"
@@ -48,15 +48,15 @@ def refresh(
     fresh = secrets.token_urlsafe(32)
     now = clock.now()
     named = (
-        SignInSession.token_hash == _hash(handle),
+        SignInSession.token_hash == hash_token(handle),
         SignInSession.audience == audience.value,
         SignInSession.ended_at.is_(None),
         SignInSession.expires_at > now,
     )
     renewed = db.execute(
         update(SignInSession)
-        .where(*named, SignInSession.refresh_hash == _hash(secret))
-        .values(refresh_hash=_hash(fresh), last_seen_at=now)
+        .where(*named, SignInSession.refresh_hash == hash_token(secret))
+        .values(refresh_hash=hash_token(fresh), last_seen_at=now)
         .returning(SignInSession.id, SignInSession.user_id)
         .execution_options(synchronize_session=False)
     ).first()
@@ -83,7 +83,3 @@ def _end(db: Session, named: tuple[Any, ...], reason: str, origin: Origin) -> in
     if ended is not None:
         audit.record(db, Event.SESSION_ENDED, origin, user_id=ended, reason=reason)
     return ended
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

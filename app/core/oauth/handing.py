@@ -22,6 +22,7 @@ from app.core.audit import Event, Origin
 from app.core.entry import signin
 from app.core.errors import N_, Refusal
 from app.core.oauth import clients
+from app.hashing import hash_token
 from app.models.oauth import ClientCode
 
 LIFETIME = timedelta(seconds=60)
@@ -66,7 +67,7 @@ def hand(
     text = secrets.token_urlsafe(32)
     db.add(
         ClientCode(
-            code_hash=_hash(text),
+            code_hash=hash_token(text),
             client_id=client_id,
             origin=web_origin,
             challenge=challenge,
@@ -116,7 +117,7 @@ def _claim(
     return (
         update(ClientCode)
         .where(
-            ClientCode.code_hash == _hash(code),
+            ClientCode.code_hash == hash_token(code),
             ClientCode.client_id == client_id,
             ClientCode.challenge == challenge_of(verifier),
             ClientCode.origin.in_(origins),
@@ -140,7 +141,3 @@ def challenge_of(verifier: str) -> str:
 def tidy(db: Session) -> None:
     """Drop the codes that ran out."""
     db.execute(delete(ClientCode).where(ClientCode.expires_at < clock.now()))
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -6,7 +6,6 @@ kept, so a copy of the database opens nothing.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +32,7 @@ from app.core.audit import Origin
 from app.core.errors import N_, SignedOut
 from app.core.people import users
 from app.database import hardly_waiting
+from app.hashing import hash_token
 from app.models.access import SignInSession
 from app.models.people import RoleGrant, User
 
@@ -121,7 +121,7 @@ def open_session(
     session_id = db.scalars(
         WRITING,
         {
-            "token_hash": _hash(token),
+            "token_hash": hash_token(token),
             "user_id": user_id,
             "method": method,
             "created_at": now,
@@ -164,7 +164,7 @@ def check_session(db: Session, token: str) -> Presence:
 
     Raises `SignedOut` where it ended, ran out, or its person may no longer be here.
     """
-    row = db.execute(_checking(), {"token_hash": _hash(token)}).one_or_none()
+    row = db.execute(_checking(), {"token_hash": hash_token(token)}).one_or_none()
     if row is None:
         raise SignedOut
     session, user, listed, has_role = row
@@ -179,19 +179,17 @@ def check_session(db: Session, token: str) -> Presence:
 
 @cache
 def _checking() -> Select[SignInSession, User, bool, bool]:
-    return (
-        select(
-            SignInSession,
-            User,
-            users.on_list(),
-            exists().where(RoleGrant.user_id == User.id),
-        )
-        .join(User, User.id == SignInSession.user_id)
-        # A token of the API is no cookie.
-        .where(
-            SignInSession.token_hash == bindparam("token_hash"), SignInSession.audience.is_(None)
-        )
+    # A token of the API is no cookie.
+    return with_owners().where(
+        SignInSession.token_hash == bindparam("token_hash"), SignInSession.audience.is_(None)
     )
+
+
+def with_owners() -> Select[SignInSession, User, bool, bool]:
+    """Sessions, each with its person, whether they are on the list, whether they have a role."""
+    has_role = exists().where(RoleGrant.user_id == User.id)
+    query = select(SignInSession, User, users.on_list(), has_role)
+    return query.join(User, User.id == SignInSession.user_id)
 
 
 def note_seen(db: Session, presence: Presence) -> bool:
@@ -245,7 +243,7 @@ def end_session(db: Session, token: str, reason: str) -> int | None:
     """End the token's session; the id of its person, or None if it was over already."""
     row = db.execute(
         update(SignInSession)
-        .where(SignInSession.token_hash == _hash(token), SignInSession.ended_at.is_(None))
+        .where(SignInSession.token_hash == hash_token(token), SignInSession.ended_at.is_(None))
         .values(ended_at=clock.now(), end_reason=reason)
         .returning(SignInSession.user_id)
     ).first()
@@ -294,15 +292,11 @@ def _rename(db: Session, token: str, **values: datetime) -> str:
     fresh = secrets.token_urlsafe(32)
     renamed = db.scalar(
         update(SignInSession)
-        .where(SignInSession.token_hash == _hash(token), SignInSession.ended_at.is_(None))
-        .values(token_hash=_hash(fresh), **values)
+        .where(SignInSession.token_hash == hash_token(token), SignInSession.ended_at.is_(None))
+        .values(token_hash=hash_token(fresh), **values)
         .returning(SignInSession.id)
         .execution_options(synchronize_session=False)
     )
     if renamed is None:
         raise SignedOut
     return fresh
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

@@ -11,6 +11,7 @@ from app.core.learning import keeping
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import signed_in
+from app.edge.ours import ours
 from app.web.account import bp
 
 PAGE = 30
@@ -31,7 +32,11 @@ def conversations() -> ResponseReturnValue:
     shown, more = keeping.page(db, identity.user().id, before=before, limit=PAGE)
     older = url_for("account.conversations", before=shown[-1].id) if more else None
     return render_template(
-        "account/conversations.html", conversations=shown, older_url=older, is_first=not before
+        "account/conversations.html",
+        conversations=shown,
+        older_url=older,
+        is_first=not before,
+        days=ours().settings.SAVED_KEEP_DAYS,
     )
 
 

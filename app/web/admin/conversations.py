@@ -31,16 +31,14 @@ from app.web.admin import bp
 NO_DATE = _l("Enter a date like 2026-03-31")
 
 
-class FinderForm(FlaskForm):
-    """What conversations are looked for by; sent by GET, so that the address can be shared."""
+class WhoseForm(FlaskForm):
+    """Whose conversations and of when; sent by GET, so that the address can be shared."""
 
     class Meta:
         """Nothing is changed by looking, so that no token is asked for."""
 
         csrf = False
 
-    q = StringField(_l("Words"))
-    program = StringField(_l("Program"))
     person = StringField(_l("Person"))
     since = StringField(_l("From"))
     until = StringField(_l("To"))
@@ -59,6 +57,17 @@ class FinderForm(FlaskForm):
         if since and until and until < since:
             raise ValidationError(_l("The last day must not be before the first one"))
 
+    def arguments(self) -> dict[str, Any]:
+        """What was typed as arguments of an address, without what is empty."""
+        return {field.name: field.data for field in self if field.data}
+
+
+class FinderForm(WhoseForm):
+    """What is looked for besides: words, and in which program."""
+
+    q = StringField(_l("Words"))
+    program = StringField(_l("Program"))
+
     @property
     def asked(self) -> Asked:
         """What was typed, once it was found to be well-formed."""
@@ -69,10 +78,6 @@ class FinderForm(FlaskForm):
             since=read_day(self.since.data or ""),
             until=read_day(self.until.data or ""),
         )
-
-    def arguments(self) -> dict[str, Any]:
-        """The same as arguments of an address, without what is empty."""
-        return {field.name: field.data for field in self if field.data}
 
 
 def read_day(typed: str) -> date | None:

@@ -40,6 +40,7 @@ KINDS = {
     JobKind.ROSTER_APPLY.value: N_("Put a list in force"),
     JobKind.ROSTER_CHECK.value: N_("Check a list"),
     JobKind.ROSTER_FOLLOW.value: N_("Set what people hold to the list"),
+    JobKind.SAVED_DELETE.value: N_("Delete conversations saved from ChatGPT"),
 }
 """What each kind of job is called, in words; an unknown one goes by the name that the code has."""
 
@@ -52,6 +53,7 @@ PAGES = {
     JobKind.PEOPLE.value: ("people_job", "job_id", "PEOPLE_READ"),
     JobKind.ROSTER_APPLY.value: ("roster_preview", "import_id", "ROSTER_READ"),
     JobKind.ROSTER_CHECK.value: ("roster_preview", "import_id", "ROSTER_READ"),
+    JobKind.SAVED_DELETE.value: ("conversations_saved_job", "job_id", "CONVERSATIONS_READ"),
 }
 """Where a kind of job has a page of its own: the view, the id it goes by, and the permission."""
 

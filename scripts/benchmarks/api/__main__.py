@@ -1,6 +1,7 @@
 """`scripts/bench api`: how fast programs get their answers.
 
-Each part measures what is its own, and stands in a module that has `measure(folder, quick)`.
+Each part measures what is its own, and stands in a module that has
+`measure(folder, quick, kinds)`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from scripts.benchmarks import figures
 from scripts.benchmarks.api import conversations, person
 
 PARTS = {"person": person, "conversations": conversations}
+KINDS = ("sqlite", "postgresql")
 
 
 def main() -> int:
@@ -24,7 +26,8 @@ def main() -> int:
         print(f"Measuring: {name} …", file=sys.stderr)
         with TemporaryDirectory(prefix="rollcall-bench-") as folder:
             Path(folder).chmod(0o755)  # PostgreSQL runs as another user than root.
-            chapters += PARTS[name].measure(Path(folder), quick=asked.quick)
+            found = PARTS[name].measure(Path(folder), quick=asked.quick, kinds=asked.kind or KINDS)
+            chapters += found
     print((figures.as_json if asked.json else figures.as_text)(figures.machine(), chapters))
     return 0 if figures.held(chapters) else 1
 
@@ -33,6 +36,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench api", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one object instead of a table")
     parser.add_argument("--only", choices=PARTS, help="this part")
+    parser.add_argument("--kind", action="append", choices=KINDS, help="this database alone")
     parser.add_argument("--quick", action="store_true", help="a short run that judges nothing")
     return parser.parse_args()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import timedelta
 from itertools import count
@@ -57,9 +57,9 @@ POSTGRES = {
 }
 
 
-def measure(folder: Path, *, quick: bool) -> list[Chapter]:
-    """Chapters of SQLite and PostgreSQL; a quick run has fewer rows and judges nothing."""
-    return [_measure(kind, folder, quick=quick) for kind in ("sqlite", "postgresql")]
+def measure(folder: Path, *, quick: bool, kinds: Iterable[str]) -> list[Chapter]:
+    """A chapter for each kind of database; a quick run has fewer rows and judges nothing."""
+    return [_measure(kind, folder, quick=quick) for kind in kinds]
 
 
 def _measure(kind: str, folder: Path, *, quick: bool) -> Chapter:

@@ -7,7 +7,7 @@ import signal
 import socket
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -63,18 +63,22 @@ class Pace:
         return f"{name}: {self.middle:.0f} a second, {statistics.median(self.cpu) * 1e6:.0f} µs"
 
 
-def measure(folder: Path, *, quick: bool) -> list[Chapter]:
-    """Serve Rollcall on SQLite and compare; count the statements on SQLite and PostgreSQL."""
+def measure(folder: Path, *, quick: bool, kinds: Collection[str]) -> list[Chapter]:
+    """Serve Rollcall on SQLite and compare; count the statements on every kind of database."""
     rounds = QUICK if quick else ROUNDS
-    with databases.fresh("sqlite", folder / "sqlite") as url:
-        environment = _environment(folder, url)
-        token = _sign_in(config.load(environment))
-        paces = _compare(folder, environment, token, rounds)
-        statements = [_count("SQLite", environment, token)]
-    with databases.fresh("postgresql", folder / "postgresql") as url:
-        environment = _environment(folder, url)
-        statements.append(_count("PostgreSQL", environment, _sign_in(config.load(environment))))
-    user, empty, bare = paces
+    chapters, statements = [], []
+    for kind in kinds:
+        with databases.fresh(kind, folder / kind) as url:
+            environment = _environment(folder, url)
+            token = _sign_in(config.load(environment))
+            if kind == "sqlite":
+                chapters.append(_serve(folder, environment, token, rounds))
+            statements.append(_count(kind, environment, token))
+    return [*chapters, Chapter(f"GET {PATH}, in the database", statements, [])]
+
+
+def _serve(folder: Path, environment: dict[str, str], token: str, rounds: int) -> Chapter:
+    user, empty, bare = _compare(folder, environment, token, rounds)
     share = Figure(
         "throughput ÷ an empty view",
         statistics.median(
@@ -90,7 +94,7 @@ def measure(folder: Path, *, quick: bool) -> list[Chapter]:
         empty.says("an empty view of Rollcall"),
         bare.says("Flask with one empty view and nothing else"),
     ]
-    return [Chapter(f"GET {PATH}, one process, SQLite", [share, *statements], remarks)]
+    return Chapter(f"GET {PATH}, one process, SQLite", [share], remarks)
 
 
 def _environment(folder: Path, url: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from app.core import audit
+from app.core import audit, outbox
 from app.core.audit import NOWHERE, Event
 from app.core.desk.adopt.predecessors import accounts
 from app.core.desk.adopt.predecessors.accounts import NewPerson
@@ -27,6 +27,8 @@ def bring(
 ) -> Brought:
     """Make the accounts and PINs of `plan`; the caller commits if the proof holds.
 
+    Who had an account here already is told of the PIN in it by mail.
+
     `wrapped` are the slow hashes by digest; None where this is tried on a copy. Raises `KeyError`
     for a digest that has none.
     """
@@ -44,7 +46,18 @@ def bring(
         for each in comes
     }
     audit.record_all(db, Event.ACCOUNT_BROUGHT, NOWHERE, about, predecessor=Kind.FLANCER.value)
+    _tell(db, plan.given)
     return _prove(db, registry, plan, owners, rows)
+
+
+def _tell(db: Session, user_ids: Collection[int]) -> None:
+    """Write to those whose account was here that it has a further way in: once, so without caps."""
+    for some in accounts.batches(user_ids):
+        people = db.scalars(select(User).where(User.id.in_(some)))
+        mails = [
+            (each.mailbox, each.id, each.locale, {"became": "brought_over"}) for each in people
+        ]
+        outbox.queue_each(db, outbox.Kind.PIN_CHANGED, mails)
 
 
 def _new(person: Person) -> NewPerson:
