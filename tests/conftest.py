@@ -23,7 +23,6 @@ from flask import Flask
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
-from xdist.scheduler import LoadScopeScheduling
 
 from app import config, create_app, jobs
 from app.addresses import canonical
@@ -42,6 +41,7 @@ from app.models.records import OutgoingMessage
 from app.models.rosters import ListInForce, RosterImport, RosterLine
 from tests.copies import Copies
 from tests.servers import Redis, start_postgres, start_redis
+from tests.together import Together
 
 PASSWORD = "three green kettles"
 ENGINES = ("sqlite", "postgresql")
@@ -78,21 +78,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Tell each parallel worker where the ground is."""
     node.workerinput["ground"] = node.config.stash[KEY]
-
-
-class Together(LoadScopeScheduling):
-    """Sends tests that share something dear to the same process, and every other one alone."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        path, _, name = nodeid.partition("::")
-        if path.startswith("tests/browser/"):
-            return "browser"  # One Chromium, and one program that most journeys share.
-        if path in {"tests/legacy/test_upgrade.py", "tests/legacy/test_old_chats.py"}:
-            return f"{path}::{name.partition('[')[2]}"  # One upgrade of each database.
-        if path.startswith("tests/cli/adopt/"):
-            # Adoptions that several tests look at: one of each on each engine.
-            return "adopt on PostgreSQL" if "postgresql" in name else "adopt on SQLite"
-        return nodeid
 
 
 @pytest.hookimpl(optionalhook=True)

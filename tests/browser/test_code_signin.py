@@ -40,7 +40,6 @@ def test_a_code_opens_the_account_and_signs_in_again(
     here = visits(program)
     page = here.page
     here.goto("/login")
-    look.at(page, "code sign-in page")
     here.fill(email="birgit at home")
     here.press("Email me a code")
     expect(page.locator("[data-error-summary]")).to_be_focused()

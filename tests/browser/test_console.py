@@ -1,4 +1,4 @@
-"""The pages that admins live in, each looked at once: programs, people, conversations, audit."""
+"""The pages that admins live in, each looked at once: programs, people, audit, clients and more."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Post, Visit
 from tests.browser.test_looks import ADA, Look, look
@@ -25,17 +26,29 @@ def own(start: Callable[..., Program]) -> Program:
     return start("console")
 
 
-@pytest.fixture
-def admin(own: Program, visits: Callable[..., Visit], post: Post) -> Visit:
-    """Its owner, after a learner asked a program something."""
-    learner = visits(own)
+@pytest.fixture(scope="module")
+def cookies(own: Program, browser: Browser, post: Post) -> list[Any]:
+    """Those of its owner, after a learner asked a program something."""
+    learner, owner = (Visit(browser.new_context(), own.url) for _ in range(2))
     learner.register("Lovelace", ADA, post)
     learner.goto("/chat/MI")
     learner.fill(message=QUESTION)
     learner.press("Ask")
     expect(learner.page.get_by_role("log").locator(".answer")).to_be_visible()
+    owner.set_up_admin(own.admin_link)
+    expect(owner.page.get_by_role("heading", level=1)).to_have_text("Overview")
+    kept: list[Any] = owner.context.cookies()
+    for each in (learner, owner):
+        each.context.close()
+        assert each.complaints == []
+    return kept
+
+
+@pytest.fixture
+def admin(own: Program, visits: Callable[..., Visit], cookies: list[Any]) -> Visit:
+    """Its owner, signed in."""
     visit = visits(own)
-    visit.set_up_admin(own.admin_link)
+    visit.context.add_cookies(cookies)
     return visit
 
 
@@ -123,3 +136,27 @@ def what_happened(admin: Visit, look: Look) -> None:
     look.at(admin.page, "console audit entry")
     see(admin, look, "/admin/insight?span=day", "insight")
     see(admin, look, "/admin", "home")
+
+
+def test_an_admin_makes_a_client_and_sees_what_it_opens(admin: Visit, look: Look) -> None:
+    page = admin.page
+    admin.goto("/admin/clients")
+    look.at(page, "clients none")
+    page.get_by_role("main").get_by_role("link", name="Make a client").first.click()
+    admin.fill(name="MyModule", origins="module.example")
+    admin.press("Make the client")
+    expect(page.locator("[data-error-summary]")).to_be_focused()
+    look.at(page, "clients wrong origin")
+    admin.fill(origins="https://module.example\nhttps://test.module.example:8443")
+    admin.press("Make the client")
+    expect(page.get_by_text("“MyModule” is saved.")).to_be_visible()
+    look.at(page, "clients")
+    page.get_by_role("link", name="Close… MyModule").click()
+    look.at(page, "clients close")
+    client = page.locator("code", has_text="rc_").inner_text()
+    admin.goto(f"/embed?client_id={client}&origin=https%3A%2F%2Ffoo.example")
+    look.at(page, "embed not allowed")
+    page.get_by_role("link", name="Add it to “MyModule”").click()
+    admin.press("Save")
+    admin.goto(f"/embed?client_id={client}&origin=https%3A%2F%2Ffoo.example")
+    expect(page.get_by_text("https://foo.example is allowed for this client.")).to_be_visible()

@@ -28,6 +28,7 @@ ABIGAIL = "abigail.sun@learn.agency.example"
 
 REACT = {"": "adele.boateng@learn.agency.example", "&form=1": "arjun.phiri@learn.agency.example"}
 VIOLETA = "violeta.al-masri@learn.agency.example"
+MODULE = "https://module.example"
 SUBJECT = "is your Rollcall code"
 NO_NPM = "There is no npm: the widget was not tried in a React page. Install Node.js 20 or newer."
 
@@ -65,7 +66,6 @@ class Module:
     """A site of others on this machine: its pages, under the strictest policy that still works."""
 
     def __init__(self, folder: Path, host: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.policy = folder, ""
         module = self
 
@@ -100,18 +100,30 @@ class Module:
         self.thread.join()
 
 
-@pytest.fixture
-def module(tmp_path: Path) -> Iterator[Callable[..., Module]]:
+@pytest.fixture(scope="module")
+def module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Module]]:
     """Starts sites of others."""
     started: list[Module] = []
 
-    def start(host: str = "127.0.0.1", folder: Path | None = None) -> Module:
-        started.append(Module(folder or tmp_path / f"module-{len(started)}", host))
+    def start(host: str, folder: Path | None = None) -> Module:
+        started.append(Module(folder or tmp_path_factory.mktemp("module"), host))
         return started[-1]
 
     yield start
     for each in started:
         each.stop()
+
+
+@pytest.fixture(scope="module")
+def site(module: Callable[..., Module]) -> Module:
+    """The site that is allowed."""
+    return module("localhost")
+
+
+@pytest.fixture(scope="module")
+def client(program: Program, site: Module) -> str:
+    """The client that may be used from there."""
+    return make_client(program, site.origin, MODULE)
 
 
 def make_client(program: Program, *origins: str) -> str:
@@ -157,10 +169,9 @@ def picture(page: Page, name: str) -> None:
 
 
 def test_on_a_page_of_others_a_code_becomes_tokens_and_nothing_is_kept(
-    program: Program, post: Post, visits: Callable[..., Visit], module: Callable[..., Module]
+    program: Program, post: Post, visits: Callable[..., Visit], site: Module, client: str
 ) -> None:
-    site = module("localhost")
-    site.put(program.url, make_client(program, site.origin))
+    site.put(program.url, client)
     here = visits(program)
     page = here.page
     here.goto(site.origin + "/")
@@ -258,9 +269,8 @@ def test_on_our_own_page_the_cookie_is_the_session(
 
 
 def test_the_page_about_it_follows_the_options_and_checks_an_origin(
-    program: Program, visits: Callable[..., Visit]
+    program: Program, visits: Callable[..., Visit], client: str
 ) -> None:
-    client = make_client(program, "https://module.example")
     here = visits(program)
     page = here.page
     here.goto("/embed")
@@ -280,16 +290,15 @@ def test_the_page_about_it_follows_the_options_and_checks_an_origin(
     expect(
         page.get_by_text("https://foo.example is not allowed for this client: add it.")
     ).to_be_visible()
-    page.get_by_label("Web origin of your page").fill("https://module.example")
+    page.get_by_label("Web origin of your page").fill(MODULE)
     page.get_by_role("button", name="Show and check").click()
-    expect(page.get_by_text("https://module.example is allowed for this client.")).to_be_visible()
+    expect(page.get_by_text(f"{MODULE} is allowed for this client.")).to_be_visible()
 
 
 def test_an_origin_that_is_not_allowed_gets_no_further_and_says_so(
-    program: Program, browser: Browser, module: Callable[..., Module]
+    program: Program, browser: Browser, module: Callable[..., Module], client: str
 ) -> None:
-    allowed, site = module("localhost"), module("127.0.0.1")
-    client = make_client(program, allowed.origin)
+    site = module("127.0.0.1")
     site.put(program.url, client)
     # The browser itself complains about what it does not let the page read.
     context = browser.new_context()
@@ -307,10 +316,9 @@ def test_an_origin_that_is_not_allowed_gets_no_further_and_says_so(
 
 
 def test_without_a_challenge_it_is_refused_at_the_start_and_leads_elsewhere(
-    program: Program, visits: Callable[..., Visit], module: Callable[..., Module]
+    program: Program, visits: Callable[..., Visit], site: Module, client: str
 ) -> None:
-    site = module("localhost")
-    site.put(program.url, make_client(program, site.origin))
+    site.put(program.url, client)
     here = visits(program)
     page = here.page
     here.goto(site.origin + "/?without")
@@ -327,10 +335,8 @@ def test_without_a_challenge_it_is_refused_at_the_start_and_leads_elsewhere(
 
 
 def test_in_the_end_it_goes_where_its_page_says_and_nowhere_else(
-    program: Program, post: Post, visits: Callable[..., Visit], module: Callable[..., Module]
+    program: Program, post: Post, visits: Callable[..., Visit], site: Module, client: str
 ) -> None:
-    site = module("localhost")
-    client = make_client(program, site.origin)
     here = visits(program)
     page = here.page
     site.put(program.url, client, more='redirect-uri="https://elsewhere.example/"')
@@ -350,10 +356,9 @@ def test_in_the_end_it_goes_where_its_page_says_and_nowhere_else(
 
 
 def test_until_a_challenge_comes_the_link_is_there_and_nothing_is_wrong(
-    program: Program, visits: Callable[..., Visit], module: Callable[..., Module]
+    program: Program, visits: Callable[..., Visit], site: Module, client: str
 ) -> None:
-    site = module("localhost")
-    site.put(program.url, make_client(program, site.origin))
+    site.put(program.url, client)
     here = visits(program)
     page = here.page
     page.clock.install()
@@ -369,42 +374,10 @@ def test_until_a_challenge_comes_the_link_is_there_and_nothing_is_wrong(
     assert told(page, "error") == []
 
 
-def test_an_admin_makes_a_client_and_sees_what_it_opens(
-    start: Callable[..., Program], visits: Callable[..., Visit]
-) -> None:
-    look = Look()
-    program = start("clients")
-    here = visits(program)
-    page = here.page
-    here.set_up_admin(program.admin_link)
-    here.goto("/admin/clients")
-    look.at(page, "clients none")
-    page.get_by_role("main").get_by_role("link", name="Make a client").first.click()
-    here.fill(name="MyModule", origins="module.example")
-    here.press("Make the client")
-    expect(page.locator("[data-error-summary]")).to_be_focused()
-    look.at(page, "clients wrong origin")
-    here.fill(origins="https://module.example\nhttps://test.module.example:8443")
-    here.press("Make the client")
-    expect(page.get_by_text("“MyModule” is saved.")).to_be_visible()
-    look.at(page, "clients")
-    page.get_by_role("link", name="Close… MyModule").click()
-    look.at(page, "clients close")
-    client = page.locator("code", has_text="rc_").inner_text()
-    here.goto(f"/embed?client_id={client}&origin=https%3A%2F%2Ffoo.example")
-    look.at(page, "embed not allowed")
-    page.get_by_role("link", name="Add it to “MyModule”").click()
-    here.press("Save")
-    here.goto(f"/embed?client_id={client}&origin=https%3A%2F%2Ffoo.example")
-    expect(page.get_by_text("https://foo.example is allowed for this client.")).to_be_visible()
-    assert look.findings == []
-
-
 def test_after_five_wrong_codes_it_says_how_long_to_wait(
-    program: Program, post: Post, visits: Callable[..., Visit], module: Callable[..., Module]
+    program: Program, post: Post, visits: Callable[..., Visit], site: Module, client: str
 ) -> None:
-    site = module("localhost")
-    site.put(program.url, make_client(program, site.origin), more="shadow theme='dark'")
+    site.put(program.url, client, more="shadow theme='dark'")
     here = visits(program)
     page = here.page
     here.goto(site.origin + "/")
@@ -442,18 +415,23 @@ def react(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "dist"
 
 
+@pytest.fixture(scope="module")
+def in_react(react: Path, program: Program, module: Callable[..., Module]) -> str:
+    """The address of that module, with what it has to know."""
+    (react / "favicon.ico").write_bytes(b"")
+    site = module("localhost", react)
+    return f"{site.origin}/?api={program.url}&client={make_client(program, site.origin)}"
+
+
 @pytest.mark.parametrize("form", REACT)
 def test_in_a_react_page_built_by_vite(
-    form: str, react: Path, program: Program, post: Post, visits: Callable[..., Visit],
-    module: Callable[..., Module],
-) -> None:  # fmt: skip
-    site, person = module("localhost", react), REACT[form]
-    (react / "favicon.ico").write_bytes(b"")
-    client = make_client(program, site.origin)
+    form: str, in_react: str, program: Program, post: Post, visits: Callable[..., Visit]
+) -> None:
+    person = REACT[form]
     here = visits(program)
     page = here.page
     post.forget(person)
-    here.goto(f"{site.origin}/?api={program.url}&client={client}{form}")
+    here.goto(f"{in_react}{form}")
     page.get_by_label("Email").fill(person)
     page.keyboard.press("Enter")
     code = page.get_by_label("Code")
