@@ -278,6 +278,25 @@ class RosterChange(Base):
     loses_session: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
+class SearchPart(Base):
+    """People of a list of an import in one text, by address, so that they are searched at once.
+
+    `core.roster.searchable` has the format. What is packed of those who do not change goes with
+    the import that made the list in force.
+    """
+
+    __tablename__ = "roster_search_parts"
+
+    import_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """Which list: one of `core.roster.listing.KINDS`."""
+    last: Mapped[str] = mapped_column(
+        String(254).with_variant(String(254, collation="C"), "postgresql"), primary_key=True
+    )
+    """The last address. Compared letter by letter, as the addresses were sorted."""
+    people: Mapped[str] = mapped_column(Text)
+
+
 class RosterPair(Base):
     """Somebody who goes and somebody who comes by the same import, who may be one person."""
 

@@ -32,6 +32,7 @@ FOUR = "last_name,email,status,lo_root_id\n"
 OWN_TABLES = {
     "roster_imports",
     "roster_staged_lines",
+    "roster_search_parts",
     "roster_staged_parts",
     "roster_problems",
     "roster_changes",

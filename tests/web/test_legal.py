@@ -296,6 +296,7 @@ SAID_AS = {
     "roster_lines": "The list",
     "roster_pairs": "The history of the list",
     "roster_problems": "The history of the list",
+    "roster_search_parts": "The history of the list",
     "roster_staged_lines": "An uploaded file",
     "roster_staged_parts": "An uploaded file",
     "roster_taken_ids": "The history of the list",

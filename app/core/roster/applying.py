@@ -27,10 +27,11 @@ from app.core.audit import NOWHERE, Event, Origin
 from app.core.errors import ListChanged
 from app.core.outbox import Kind
 from app.core.people import users
-from app.core.roster import entitlements, ledger, moving, restoring, staging, yielding
+from app.core.roster import entitlements, ledger, moving, planner, restoring, staging, yielding
 from app.core.roster.packs import unpacked
 from app.core.roster.plain import ROW_COLUMNS, marked
 from app.core.roster.undisturbed import undisturbed
+from app.core.roster.yielded import yielded_by
 from app.models.edits import RosterEdit
 from app.models.people import User
 from app.models.records import Job
@@ -182,7 +183,7 @@ def _add_new(db: Session, import_id: int) -> int:
 
     with staging.filling(db, RosterLine) as in_order:
         staging.put(db, RosterLine, import_id, ROW_COLUMNS, tables(in_order=in_order))
-    staging.tell_planner(db, count, RosterLine)
+    planner.tell(db, count, RosterLine)
     return count
 
 
@@ -240,6 +241,6 @@ def _tell_removed(db: Session, found: RosterImport) -> None:
     without = (
         select(User.id, func.coalesce(User.address, User.email), User.locale)
         .join(RosterEdit, RosterEdit.user_id == User.id)
-        .where(yielding.yielded_by(found.id), ~users.on_list(), ~removed)
+        .where(yielded_by(found.id), ~users.on_list(), ~removed)
     )
     outbox.queue_selected(db, Kind.OFF_LIST, without)

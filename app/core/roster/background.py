@@ -24,6 +24,7 @@ from app.models.rosters import (
     RosterImport,
     RosterPair,
     RosterProblem,
+    SearchPart,
     StagedLine,
     StagedPart,
 )
@@ -90,7 +91,9 @@ def _begin(db: Session, job: Job, found: RosterImport) -> None:
     """Begin the one transaction of a check, without what an earlier check of it wrote."""
     backlog.report(db, job, note="comparing")
     ledger.move(db, found, [ImportState.CHECKING], ImportState.CHECKED)
-    written = (StagedLine, StagedPart, RosterChange, RosterEdit, RosterPair, RosterProblem)
+    written = (
+        StagedLine, StagedPart, RosterChange, SearchPart, RosterEdit, RosterPair, RosterProblem,
+    )  # fmt: skip
     for table in written:
         db.execute(
             delete(table)

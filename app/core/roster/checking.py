@@ -25,8 +25,9 @@ from app.core.roster import (
     ledger,
     losses,
     pairing,
+    planner,
+    searchable,
     sources,
-    staging,
     starting,
     undoing,
     uploads,
@@ -132,8 +133,9 @@ def hold(
 
     `people` are those whom its file names; None for an import without a file.
     """
-    staging.tell_planner(db, differences.known.height, StagedLine, RosterChange)
+    planner.tell(db, differences.known.height, StagedLine, RosterChange)
     losses.complete(db, found, differences)
+    searchable.write(db, found, differences)
     keeping.find(db, found, differences, people)
     found.file_wins = False
     found.people_before = differences.before

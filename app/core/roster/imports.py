@@ -32,7 +32,7 @@ from app.core.roster.problems import Group, list_problems, problem_groups, write
 from app.core.roster.starting import start_check, start_undo
 from app.core.roster.tidying import LEFT_LYING, tidy
 from app.core.roster.uploads import nothing_to_do, receive, remembered_mapping
-from app.core.roster.yielding import could_yield, yielded_of
+from app.core.roster.yielded import could_yield, yielded_of
 from app.models.rosters import Change, RosterChange, RosterProblem
 
 if TYPE_CHECKING:

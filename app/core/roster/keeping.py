@@ -11,7 +11,7 @@ from polars import col
 from sqlalchemy import Integer, Select, cast, select, union
 from sqlalchemy.orm import Session
 
-from app.core.roster import staging
+from app.core.roster import planner, staging
 from app.core.roster.changes import OTHER_NAME
 from app.core.roster.diff import Differences
 from app.core.roster.edits import (
@@ -63,7 +63,7 @@ def find(
     columns = ["user_id", "address", "last_name", *FLAGS, "yielded"]
     rows = rows.with_columns(yielded=pl.lit(value=False)).sort("address")
     staging.put(db, RosterEdit, found.id, columns, [rows])
-    staging.tell_planner(db, rows.height, RosterEdit)
+    planner.tell(db, rows.height, RosterEdit)
     found.edited, found.yielding = rows.height, rows.filter(_YIELDS).height
 
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    and_,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
-from app.core.roster import ledger
+from app.core.roster import ledger, searching
 from app.models.edits import RosterEdit
 from app.models.people import User
 from app.models.rosters import (
@@ -19,10 +32,10 @@ from app.models.rosters import (
     StagedLine,
 )
 
-UNCHANGED = "unchanged"
+UNCHANGED, EDITED = "unchanged", "edited"
 KINDS = (
     "added", "back", "changed", "removed", UNCHANGED, "inactive", "losing_program",
-    "losing_session", "edited",
+    "losing_session", EDITED,
 )  # fmt: skip
 """Which people of an import can be listed."""
 
@@ -54,27 +67,54 @@ def list_changes(
     """People of one of `KINDS` by address, `after` the last one already seen.
 
     `search` is any part of a name or address. Those who do not change are known only as long as
-    the import is not applied, or is the one in force. Raises `NotFound`.
+    the import is the one in force, or waits beside that one. Raises `NotFound`.
     """
     found = ledger.get(db, import_id)
-    if kind == UNCHANGED:
-        return _unchanged(db, found, search, after, limit)
-    if kind == "edited":
-        return _edited(db, import_id, search, after, limit)
-    query = (
-        select(
-            RosterChange.address, RosterChange.last_name, RosterChange.change,
-            RosterChange.gained, RosterChange.lost, RosterChange.back,
-        )
-        .where(RosterChange.import_id == import_id, _of_kind(kind))
-        .order_by(RosterChange.address)
-        .limit(limit)
-    )  # fmt: skip
-    if after is not None:
-        query = query.where(RosterChange.address > after[1])
+    if kind == UNCHANGED and not _knows_unchanged(db, found):
+        return []
+    rows = {UNCHANGED: _unchanged, EDITED: _edited}.get(kind, _changing)(import_id, kind)
+    place = after[1] if after is not None else ""
+    # Names that are edited by hand may change any day, so that nobody packs them.
+    if search.strip() and kind != EDITED and searching.is_ready(db, import_id):
+        look = partial(searching.find, db, import_id, kind, search, limit=limit)
+        return _searched(db, rows, look, place, limit)
+    query = rows.query.order_by(rows.address).limit(limit)
+    if place:
+        query = query.where(rows.address > place)
     if search.strip():
-        query = query.where(_has(search, RosterChange.last_name, RosterChange.address))
+        query = query.where(_has(search, rows.name, rows.address))
     return [Person(*row) for row in db.execute(query)]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a list, one for each of its people, as `Person` has them."""
+
+    query: Select[*tuple[Any, ...]]
+    address: SQLColumnExpression[str]
+    name: SQLColumnExpression[str]
+
+
+def _searched(
+    db: Session, rows: _Rows, look: Callable[..., list[str]], after: str, limit: int
+) -> list[Person]:
+    people: list[Person] = []
+    while len(people) < limit:
+        addresses = look(after=after)
+        known = {row[0]: row for row in db.execute(rows.query.where(rows.address.in_(addresses)))}
+        people += [Person(*known[each]) for each in addresses if each in known]
+        if len(addresses) < limit:
+            break
+        after = addresses[-1]
+    return people[:limit]
+
+
+def _changing(import_id: int, kind: str) -> _Rows:
+    query = select(
+        RosterChange.address, RosterChange.last_name, RosterChange.change,
+        RosterChange.gained, RosterChange.lost, RosterChange.back,
+    ).where(RosterChange.import_id == import_id, _of_kind(kind))  # fmt: skip
+    return _Rows(query, RosterChange.address, RosterChange.last_name)
 
 
 def _of_kind(kind: str) -> ColumnElement[bool]:
@@ -99,34 +139,26 @@ def _has(search: str, *columns: Any) -> ColumnElement[bool]:
     return or_(*(each.icontains(one, autoescape=True) for each in columns for one in spelt))
 
 
-def _unchanged(
-    db: Session, found: RosterImport, search: str, after: Place | None, limit: int
-) -> list[Person]:
-    # The list in force has them; of an older import it says nothing any more.
+def _knows_unchanged(db: Session, found: RosterImport) -> bool:
+    """Whether the list in force has them; of an older import, or one beside an older list, it
+    says nothing any more."""
     waiting = found.state in {each.value for each in ledger.WAITING}
-    if not waiting and ledger.in_force(db) != found.id:
-        return []
+    return ledger.in_force(db) == (found.compared_with if waiting else found.id)
+
+
+def _unchanged(import_id: int, kind: str) -> _Rows:
     changing = exists().where(
-        RosterChange.import_id == found.id, RosterChange.address == RosterLine.address
+        RosterChange.import_id == import_id, RosterChange.address == RosterLine.address
     )
-    name = func.max(RosterLine.last_name)
     query = (
-        select(RosterLine.address, name)
+        select(RosterLine.address, func.max(RosterLine.last_name), literal(kind))
         .where(RosterLine.active.is_(True), ~changing)
         .group_by(RosterLine.address)
-        .order_by(RosterLine.address)
-        .limit(limit)
     )
-    if after is not None:
-        query = query.where(RosterLine.address > after[1])
-    if search.strip():
-        query = query.where(_has(search, RosterLine.last_name, RosterLine.address))
-    return [Person(address, last_name, UNCHANGED) for address, last_name in db.execute(query)]
+    return _Rows(query, RosterLine.address, RosterLine.last_name)
 
 
-def _edited(
-    db: Session, import_id: int, search: str, after: Place | None, limit: int
-) -> list[Person]:
+def _edited(import_id: int, _kind: str) -> _Rows:
     """Whose edits by hand stay, or gave way: who of them does not change goes by their account."""
     name = func.coalesce(RosterChange.last_name, User.last_name)
     query = (
@@ -141,14 +173,8 @@ def _edited(
             & (RosterChange.address == RosterEdit.address),
         )
         .where(RosterEdit.import_id == import_id)
-        .order_by(RosterEdit.address)
-        .limit(limit)
     )  # fmt: skip
-    if after is not None:
-        query = query.where(RosterEdit.address > after[1])
-    if search.strip():
-        query = query.where(_has(search, name, RosterEdit.address))
-    return [Person(*row) for row in db.execute(query)]
+    return _Rows(query, RosterEdit.address, name)
 
 
 def changes_anything(db: Session, import_id: int) -> bool:

@@ -7,15 +7,16 @@ Left as they are, as with the import itself: who takes it back, and who may do m
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, exists, func, insert, not_, select
+from sqlalchemy import ColumnElement, and_, exists, func, insert, not_, select
 from sqlalchemy.orm import Session
 
 from app.core import audit
 from app.core.audit import Event, Origin
 from app.core.people import bounds, sessions
-from app.core.roster import entitlements, ledger
+from app.core.roster import entitlements, ledger, planner
 from app.core.roster.edits import ADMIN
-from app.core.roster.yielding import BATCH, change, yielded_by
+from app.core.roster.yielded import yielded_by
+from app.core.roster.yielding import BATCH, change
 from app.models.access import SignInSession
 from app.models.edits import RosterEdit, TakenId
 from app.models.people import Entitlement, Status, User
@@ -34,18 +35,12 @@ def give_back(db: Session, found: RosterImport, *, by: int | None, origin: Origi
     last = ledger.get(db, found.undoes) if found.undoes else None
     if last is None or not last.yielded:
         return 0
+    planner.give_room(db)
     owner = User.id == RosterEdit.user_id
     able = exists().where(owner, bounds.in_bulk(db, by)).correlate(RosterEdit)
     theirs = yielded_by(last.id) & able
-    change(
-        db, theirs, RosterEdit.former_name.is_not(None), User.last_name == RosterEdit.last_name,
-        last_name=RosterEdit.former_name,
-    )  # fmt: skip
-    change(
-        db, theirs, User.expiry_date == RosterEdit.given_expiry,
-        expiry_date=RosterEdit.former_expiry,
-    )  # fmt: skip
-    _suspend(db, last, theirs)
+    _restore(db, last, theirs)
+    _end_sessions(db, theirs)
     _give_ids(db, last.id, theirs)
     whose = select(RosterEdit.user_id).where(theirs)
     entitlements.follow_list(db, User.id.in_(whose))
@@ -54,17 +49,29 @@ def give_back(db: Session, found: RosterImport, *, by: int | None, origin: Origi
     return found.yielded
 
 
-def _suspend(db: Session, last: RosterImport, theirs: ColumnElement[bool]) -> None:
+def _restore(db: Session, last: RosterImport, theirs: ColumnElement[bool]) -> None:
+    named = and_(RosterEdit.former_name.is_not(None), User.last_name == RosterEdit.last_name)
     decided = exists().where(
         AuditEntry.user_id == User.id,
         AuditEntry.event.in_([Event.ACCOUNT_RESTORED.value, Event.ACCOUNT_SUSPENDED.value]),
         AuditEntry.at >= last.applied_at,
     )
-    was = RosterEdit.former_status.is_not(None)
+    let_in = and_(
+        RosterEdit.former_status.is_not(None),
+        User.status == Status.ACTIVE.value,
+        not_(decided.correlate(User)),
+    )
     change(
-        db, theirs, was, User.status == Status.ACTIVE.value, not_(decided),
-        status=RosterEdit.former_status,
-    )  # fmt: skip
+        db,
+        theirs,
+        last_name=(named, RosterEdit.former_name),
+        status=(let_in, RosterEdit.former_status),
+        expiry_date=(User.expiry_date == RosterEdit.given_expiry, RosterEdit.former_expiry),
+    )
+
+
+def _end_sessions(db: Session, theirs: ColumnElement[bool]) -> None:
+    """Sign out those whose suspension came back."""
     back = (
         select(User.id)
         .join(RosterEdit, RosterEdit.user_id == User.id)

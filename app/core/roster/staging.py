@@ -27,9 +27,6 @@ ROWS = 10
 TOGETHER = 5
 """Batches that are handed on together."""
 
-MANY = 1000
-"""Rows beyond which a table is another one for a planner."""
-
 CACHE = 24_576
 """KiB of an SQLite database that stay in memory while rows are written."""
 
@@ -158,16 +155,6 @@ def _fetched(
     with driver.cursor() as cursor, cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT csv)") as copy:
         while data := b"".join(islice(copy, BATCH)):
             yield pl.read_csv(data, has_header=False, schema=schema, empty_string_is_null=False)
-
-
-def tell_planner(db: Session, rows: int, *tables: type[Base]) -> None:
-    """Have PostgreSQL look at tables that grew by so many rows, before it looks by itself.
-
-    Until then its planner takes the rows of a new import for a handful, or for all there are.
-    """
-    if rows > MANY and db.get_bind().dialect.name == "postgresql":
-        names = ", ".join(cast(Table, table.__table__).name for table in tables)
-        db.execute(text(f"ANALYZE {names}"))
 
 
 def _as_text(rows: pl.DataFrame) -> str:

@@ -8,8 +8,17 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from app.core import clock
+from app.core.roster.listing import UNCHANGED
 from app.models.records import Job, JobState
-from app.models.rosters import ImportState, RosterImport, RosterUpload, StagedLine, StagedPart
+from app.models.rosters import (
+    ImportState,
+    ListInForce,
+    RosterImport,
+    RosterUpload,
+    SearchPart,
+    StagedLine,
+    StagedPart,
+)
 
 LEFT_LYING = timedelta(days=7)
 """How long an import waits to be applied."""
@@ -38,6 +47,13 @@ def tidy(db: Session) -> None:
     done = select(RosterImport.id).where(RosterImport.state.in_([s.value for s in settled]))
     for table in (StagedLine, StagedPart, RosterUpload):
         db.execute(delete(table).where(table.import_id.in_(done)), execution_options=_QUIET)
+    # Who does not change is known of the import in force, and of those that wait.
+    past = done.where(RosterImport.id.not_in(select(ListInForce.import_id)))
+    unchanged = SearchPart.kind == UNCHANGED
+    db.execute(
+        delete(SearchPart).where(unchanged, SearchPart.import_id.in_(past)),
+        execution_options=_QUIET,
+    )
 
 
 def _move_all(db: Session, which: ColumnElement[bool], state: ImportState) -> None:

@@ -14,7 +14,6 @@ Left as they are: who applies it, and who may do things here that they may not, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -22,6 +21,7 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     and_,
+    case,
     delete,
     exists,
     func,
@@ -38,8 +38,9 @@ from sqlalchemy.orm import Session
 from app.core import audit, clock
 from app.core.audit import Event, Origin
 from app.core.people import bounds, users
-from app.core.roster import entitlements
+from app.core.roster import entitlements, planner
 from app.core.roster.edits import ADMIN
+from app.core.roster.yielded import could, taken_ids, yielded_by
 from app.models.edits import RosterEdit, TakenId
 from app.models.people import Entitlement, Status, User
 from app.models.rosters import RosterImport, RosterLine
@@ -51,18 +52,6 @@ _QUIET = {"synchronize_session": False}
 _OWNER = User.id == RosterEdit.user_id
 
 
-@dataclass(frozen=True)
-class Yielded:
-    """What gave way to a file; None, or nothing, where it stayed."""
-
-    last_name: str | None
-    status: str | None
-    lo_root_ids: list[str]
-    has_end: bool
-    ends_at: datetime | None
-    """The end date that an admin had chosen; None for never."""
-
-
 def give_way(db: Session, found: RosterImport, *, by: int | None, origin: Origin) -> int:
     """Let the file win where that was ticked; for how many people it did. The caller commits.
 
@@ -70,12 +59,14 @@ def give_way(db: Session, found: RosterImport, *, by: int | None, origin: Origin
     """
     if not found.file_wins:
         return 0
+    planner.give_room(db)
     able = exists().where(_OWNER, bounds.in_bulk(db, by)).correlate(RosterEdit)
-    _mark(db, RosterEdit.import_id == found.id, _could(), able, yielded=True)
+    marked = _mark(db, RosterEdit.import_id == found.id, could(), able, yielded=True)
+    # Else each statement below would take these rows for none at all.
+    planner.tell(db, marked, RosterEdit)
     theirs = yielded_by(found.id)
-    _names(db, theirs)
-    _statuses(db, theirs)
-    _dates(db, theirs, clock.now() + users.ACCOUNT_TERM)
+    _write_down(db, theirs, clock.now() + users.ACCOUNT_TERM)
+    _change_accounts(db, theirs)
     _take_ids(db, found.id, theirs)
     _mark(db, theirs, not_(_anything()), yielded=False)
     found.yielded = db.scalar(select(func.count()).select_from(RosterEdit).where(theirs)) or 0
@@ -86,80 +77,57 @@ def give_way(db: Session, found: RosterImport, *, by: int | None, origin: Origin
     return found.yielded
 
 
-def yielded_by(import_id: int) -> ColumnElement[bool]:
-    """The SQL condition of those `RosterEdit`s of which something gave way to this import."""
-    return and_(RosterEdit.import_id == import_id, RosterEdit.yielded)
-
-
-def yielded_of(db: Session, import_id: int, addresses: Sequence[str]) -> dict[str, Yielded]:
-    """What gave way for each of these people, a page of them, by address."""
-    rows = db.scalars(
-        select(RosterEdit).where(yielded_by(import_id), RosterEdit.address.in_(addresses))
-    ).all()
-    taken = _taken(db, import_id, [row.user_id for row in rows])
-    return {
-        row.address: Yielded(
-            last_name=row.former_name,
-            status=row.former_status,
-            lo_root_ids=taken.get(row.user_id, []),
-            has_end=row.given_expiry is not None,
-            ends_at=row.former_expiry,
-        )
-        for row in rows
-    }
-
-
-def could_yield(db: Session, import_id: int, addresses: Sequence[str]) -> dict[str, str]:
-    """Of whom of these people something gives way where the file wins, by address.
-
-    With it the file's last name, empty where theirs stays.
-    """
-    rows = db.execute(
-        select(RosterEdit.address, RosterEdit.last_name).where(
-            RosterEdit.import_id == import_id, RosterEdit.address.in_(addresses), _could()
-        )
-    )
-    return dict(rows.all())
-
-
-def _could() -> ColumnElement[bool]:
-    """That something could give way."""
-    return or_(RosterEdit.last_name != "", RosterEdit.ids, RosterEdit.status, RosterEdit.expiry)
-
-
 def _mark(db: Session, *which: ColumnElement[bool], **values: Any) -> int:
     """Write values into the edits that are meant; how many they are."""
     done = db.execute(update(RosterEdit).where(*which).values(**values), execution_options=_QUIET)
     return cast(CursorResult[Any], done).rowcount
 
 
-def _names(db: Session, theirs: ColumnElement[bool]) -> None:
-    differs = User.last_name != RosterEdit.last_name
-    renamed = RosterEdit.last_name != ""
-    if _mark(db, theirs, renamed, _OWNER, differs, former_name=User.last_name):
-        change(db, theirs, User.last_name == RosterEdit.former_name, last_name=RosterEdit.last_name)
+def _write_down(db: Session, theirs: ColumnElement[bool], ends: datetime) -> None:
+    """Keep what stands in the accounts where it differs, and the end date that they get."""
+    renamed = and_(RosterEdit.last_name != "", User.last_name != RosterEdit.last_name)
+    active = Status.ACTIVE.lower()
+    shut = and_(RosterEdit.status.is_(True), func.lower(func.trim(User.status)) != active)
+    dated = RosterEdit.expiry.is_(True)
+    values = {
+        "former_name": case((renamed, User.last_name)),
+        "former_status": case((shut, User.status)),
+        "former_expiry": case((dated, User.expiry_date)),
+        "given_expiry": case((dated, literal(ends, RosterEdit.given_expiry.type))),
+    }
+    _mark(db, theirs, _OWNER, or_(renamed, shut, dated), **values)
 
 
-def _statuses(db: Session, theirs: ColumnElement[bool]) -> None:
-    shut = func.lower(func.trim(User.status)) != Status.ACTIVE.lower()
-    if _mark(db, theirs, RosterEdit.status.is_(True), _OWNER, shut, former_status=User.status):
-        same = User.status == RosterEdit.former_status
-        change(db, theirs, same, status=Status.ACTIVE.value)
+def _change_accounts(db: Session, theirs: ColumnElement[bool]) -> None:
+    named = User.last_name == RosterEdit.former_name
+    shut = User.status == RosterEdit.former_status
+    dated = and_(
+        RosterEdit.given_expiry.is_not(None),
+        User.expiry_date.is_not_distinct_from(RosterEdit.former_expiry),
+    )
+    change(
+        db,
+        theirs,
+        last_name=(named, RosterEdit.last_name),
+        status=(shut, Status.ACTIVE.value),
+        expiry_date=(dated, RosterEdit.given_expiry),
+    )
 
 
-def _dates(db: Session, theirs: ColumnElement[bool], ends: datetime) -> None:
-    dated = {"former_expiry": User.expiry_date, "given_expiry": ends}
-    if _mark(db, theirs, RosterEdit.expiry.is_(True), _OWNER, **dated):
-        same = User.expiry_date.is_not_distinct_from(RosterEdit.former_expiry)
-        change(
-            db, theirs, RosterEdit.given_expiry.is_not(None), same,
-            expiry_date=RosterEdit.given_expiry,
-        )  # fmt: skip
+def change(
+    db: Session, which: ColumnElement[bool], **values: tuple[ColumnElement[bool], Any]
+) -> None:
+    """Write values into the accounts of the edits that are meant, each where its condition holds.
 
-
-def change(db: Session, *which: ColumnElement[bool], **values: Any) -> None:
-    """Write values into the accounts of the edits that are meant."""
-    db.execute(update(User).where(_OWNER, *which).values(**values), execution_options=_QUIET)
+    It is one statement, as to change a row of a table with many indexes is what takes long.
+    """
+    written = {
+        name: case((holds, value), else_=getattr(User, name))
+        for name, (holds, value) in values.items()
+    }
+    any_of_them = or_(*(holds for holds, _value in values.values()))
+    changed = update(User).where(_OWNER, which, any_of_them).values(written)
+    db.execute(changed, execution_options=_QUIET)
 
 
 def _take_ids(db: Session, import_id: int, theirs: ColumnElement[bool]) -> None:
@@ -177,7 +145,15 @@ def _take_ids(db: Session, import_id: int, theirs: ColumnElement[bool]) -> None:
         .where(theirs, RosterEdit.ids, Entitlement.source == ADMIN, not_(granted))
     )
     columns = ["user_id", "import_id", "lo_root_id", "granted_at"]
-    db.execute(insert(TakenId).from_select(columns, goes))
+    done = db.execute(
+        insert(TakenId).from_select(columns, goes),
+        execution_options={"preserve_rowcount": True},
+    )
+    planner.tell(db, cast(CursorResult[Any], done).rowcount, TakenId)
+    _droptaken_ids(db, import_id, theirs)
+
+
+def _droptaken_ids(db: Session, import_id: int, theirs: ColumnElement[bool]) -> None:
     taken = select(TakenId.user_id, TakenId.lo_root_id).where(
         TakenId.import_id == import_id,
         TakenId.user_id.in_(select(RosterEdit.user_id).where(theirs)),
@@ -204,7 +180,7 @@ def _note(db: Session, import_id: int, by: int | None, origin: Origin) -> None:
     """Write an entry about each account."""
     after = ""
     while rows := _batch(db, import_id, after):
-        taken = _taken(db, import_id, [row.user_id for row in rows])
+        taken = taken_ids(db, import_id, [row.user_id for row in rows])
         about = {row.user_id: _facts(row, taken.get(row.user_id, [])) for row in rows}
         audit.record_all(db, Event.ACCOUNT_YIELDED, origin, about, actor_id=by, import_id=import_id)
         after = rows[-1].address
@@ -215,18 +191,6 @@ def _batch(db: Session, import_id: int, after: str) -> Sequence[RosterEdit]:
     return db.scalars(
         query.order_by(RosterEdit.address).limit(BATCH).execution_options(populate_existing=True)
     ).all()
-
-
-def _taken(db: Session, import_id: int, user_ids: Sequence[int]) -> dict[int, list[str]]:
-    rows = db.execute(
-        select(TakenId.user_id, TakenId.lo_root_id)
-        .where(TakenId.import_id == import_id, TakenId.user_id.in_(user_ids))
-        .order_by(TakenId.lo_root_id)
-    )
-    found: dict[int, list[str]] = {}
-    for user_id, lo_root_id in rows:
-        found.setdefault(user_id, []).append(lo_root_id)
-    return found
 
 
 def _facts(row: RosterEdit, taken: list[str]) -> dict[str, Any]:

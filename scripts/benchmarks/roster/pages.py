@@ -16,8 +16,11 @@ from scripts.benchmarks.console.looks import page
 from scripts.benchmarks.figures import Chapter, Figure
 
 PAGE = 51
-NOBODY = "zzz nobody"
-"""What no name and no address has: everybody is looked at in vain."""
+SEARCHES = {
+    "everybody": "learn.example", "few": "9999@", "nobody": "zzz nobody", "a letter": "a",
+    "two of nobody": "qq",
+}  # fmt: skip
+"""What is looked for, by who has it in a name or an address; for nobody all are looked through."""
 
 
 def measure(url: str, title: str, lines: int) -> Chapter:
@@ -42,14 +45,17 @@ def measure(url: str, title: str, lines: int) -> Chapter:
 
 def _lists(db: Session, import_id: int, kind: str, lines: int) -> list[Figure]:
     look = partial(imports.list_changes, db, import_id, kind, limit=PAGE)
-    last = partial(look, after=_last(db, import_id))
-    # A search looks through the whole list: no index of a list knows parts of words.
-    search = partial(look, search=NOBODY)
-    return [
-        page(f"{import_id}: {kind}, first", db, lines, look),
-        page(f"{import_id}: {kind}, last", db, lines, last),
-        page(f"{import_id}: {kind}, search", db, lines, search, most=None),
+    last = _last(db, import_id)
+    named = f"{import_id}: {kind}"
+    figures = [
+        page(f"{named}, first", db, lines, look),
+        page(f"{named}, last", db, lines, partial(look, after=last)),
     ]
+    for whom, search in SEARCHES.items():
+        searched = partial(look, search=search)
+        figures.append(page(f"{named}, search: {whom}", db, lines, searched))
+    searched = partial(look, search=SEARCHES["everybody"], after=last)
+    return [*figures, page(f"{named}, search: everybody, last", db, lines, searched)]
 
 
 def _last(db: Session, import_id: int) -> tuple[str, str]:
