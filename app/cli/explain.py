@@ -8,7 +8,7 @@ import sys
 import click
 from flask.cli import with_appcontext
 
-from app.cli.ground import session
+from app.cli.ground import session, settings
 from app.core.audit import NOWHERE
 from app.core.desk import explain as explaining
 from app.core.desk.finding import Tone
@@ -29,7 +29,13 @@ def explain(address: str, import_id: int | None, as_json: bool) -> None:
     """
     with session() as db:
         try:
-            found = explaining.explain(db, address, import_id=import_id)
+            found = explaining.explain(
+                db,
+                address,
+                import_id=import_id,
+                by_code=settings().CODE_SIGN_IN,
+                roles_by_code=settings().CODE_SIGN_IN_ROLES,
+            )
         except Refusal as refusal:
             raise click.ClickException(refusal.message) from None
         explaining.note(db, found, by=None, origin=NOWHERE)

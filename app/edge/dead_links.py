@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
@@ -16,22 +18,29 @@ from app.edge.words import say
 log = structlog.get_logger("rollcall")
 
 
-def answer_dead(refusal: LinkDead, token: str | None, *, ask_at: str) -> ResponseReturnValue:
+def answer_dead(
+    refusal: LinkDead,
+    token: str | None,
+    *,
+    ask_at: str,
+    template: str = "recovery/dead.html",
+    **facts: Any,
+) -> ResponseReturnValue:
     """The page of a dead link: a button that asks for a new mail, if we signed the `token`.
 
-    `ask_at` is the address of the form where anybody asks. The log is told the route alone.
+    `ask_at` is the address of the form where anybody asks; a `template` of one's own may have that
+    form in it, and gets `facts` for that. The log is told the route alone.
     """
     db.rollback()  # What the journey began before it was refused must not stand.
     route = request.url_rule.rule if request.url_rule else "none"
     log.info("refused", refusal=refusal.code, status=refusal.status, route=route)
-    words = say(refusal)
     if refusals.wants_json():
-        return refusals.answer(refusal.status, words, refusal.code)
+        return refusals.answer(refusal.status, say(refusal), refusal.code)
     page = render_template(
-        "recovery/dead.html",
-        words=words,
+        template,
         token=token if token is not None and _is_ours(token) else None,
         again=ask_at,
+        **facts,
     )
     return page, refusal.status
 

@@ -1,4 +1,4 @@
-/* The page about the widget: the preview and the snippet follow the options, and Copy works. */
+/* The page about the widget: the preview and the snippet follow the options. */
 
 const form = document.querySelector("[data-embed]");
 const place = document.querySelector("[data-preview]");
@@ -30,13 +30,3 @@ form.addEventListener("input", (event) => {
   clearTimeout(waiting);
   waiting = setTimeout(follow, 250);
 });
-
-for (const button of document.querySelectorAll("[data-copy]")) {
-  const words = button.textContent;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = button.dataset.copied;
-    setTimeout(() => (button.textContent = words), 2000);
-  });
-  button.hidden = !navigator.clipboard;
-}

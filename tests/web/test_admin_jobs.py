@@ -69,6 +69,18 @@ def test_how_far_a_job_is_can_be_asked_for_as_json(grace, put):
     assert grace.get("/admin/jobs/999.json", headers=accept).json["code"] == "not_found"
 
 
+def test_the_bar_of_a_done_job_is_full_whatever_was_told_on_the_way(grace, put):
+    job_id = put("done", done=3, total=10, note="comparing")
+    for path in ("/admin/jobs", f"/admin/jobs/{job_id}"):
+        line = grace.page(grace.get(path)).select_one(".progress-line")
+        assert (line.progress["max"], line.progress["value"]) == ("1", "1")
+        assert line.p.text.strip() == ""
+    whole = grace.page(grace.get(f"/admin/jobs/{put('done', done=10, total=10)}"))
+    assert whole.select_one(".progress-line p").text.split() == ["10", "of", "10"]
+    stopped = grace.page(grace.get(f"/admin/jobs/{put('stopped', done=3, total=10)}"))
+    assert stopped.select_one(".progress-line progress")["value"] == "3"
+
+
 def test_jobs_are_listed_by_state_and_page_with_who_asked(grace, put, db):
     assert "Nothing runs" in grace.get("/admin/jobs").text
     owner = db.scalar(select(User.id))

@@ -149,3 +149,11 @@ def test_the_file_has_the_legacy_header_and_no_formula(people):
         )
         assert row[1:3] == ["'=1+1", "ada@x.example"]
         assert set(row[7].split("; ")) == {"A1", "B2"}
+
+
+def test_who_has_no_name_is_reached_all_the_same(crowd, people, db):
+    nameless = people.account("nn@x.example", last_name="").id
+    row = crowd.page(crowd.get("/admin/people?q=nn@x")).select_one("tbody th")
+    assert (row.a.text, row.a["href"]) == ("No name", f"/admin/people/{nameless}")
+    page = crowd.page(crowd.get(row.a["href"]))
+    assert page.h1.text.strip() == "nn@x.example"

@@ -57,7 +57,7 @@ def test_a_key_is_shown_once_and_opens_what_was_chosen(admin, app, db):
     [
         ({"name": "", "scopes": "gpt"}, "up to 64 characters"),
         ({"name": "x" * 65, "scopes": "gpt"}, "up to 64 characters"),
-        ({"name": "Coach"}, "at least one scope"),
+        ({"name": "Coach"}, "Tick at least one thing"),
         ({"name": "Coach", "scopes": "all"}, "not a valid choice"),
         ({"name": "Coach", "scopes": "gpt", "days": "0"}, "from 1 to 3650 days"),
         ({"name": "Coach", "scopes": "gpt", "days": "9" * 30}, "from 1 to 3650 days"),

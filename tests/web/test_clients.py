@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select
 
+from app.core import clock
 from app.core.audit import NOWHERE
 from app.core.oauth import clients
 from app.models.access import SignInSession
@@ -140,6 +141,18 @@ def test_a_code_that_another_browser_asked_for_fits_in_no_other(visitors, people
     digits = mails.code(ADA)
     assert other.post("prove", email=ADA, code=digits).json["code"] == "wrong_code"
     assert asked.post("prove", email=ADA, code=digits).status_code == 200
+
+
+def test_what_a_number_opened_by_the_widget_ends_when_the_number_goes(visitor, people, mails, db):
+    ada = people.signed_in(ADA, verified_at=clock.now())
+    ada.submit("/account/phone", phone="+447700900123")
+    ada.submit("/account/phone/code", code=mails.code("+447700900123"))
+    widget, whom = Widget(visitor), {"phone": "+447700900123"}
+    widget.post("ask", **whom)
+    assert widget.post("prove", **whom, code=mails.code(whom["phone"])).status_code == 200
+    assert "with a code by WhatsApp" in visitor.get("/account").text
+    ada.submit("/account", "/account/phone/remove")
+    assert visitor.get("/account").status_code == 302
 
 
 def test_known_unknown_and_suspended_sound_alike(visitors, people, db):

@@ -256,8 +256,24 @@ def test_looking_uses_nothing_up_and_a_press_uses_up_link_and_code(visitors, ada
     assert "You are signed in." in visitor.follow(again).text
     stranger = visitors().get(link)
     assert stranger.status_code == 410
-    assert stranger.text.count('href="/login/code"') == 1
     assert ADA not in stranger.text
+
+
+def test_on_the_page_of_a_dead_link_stands_the_form_that_asks_anew(visitors, ada, mails):
+    visitor, stranger = visitors(), visitors()
+    ask(visitor, next="/account", remember="1")
+    link = mails.link(ADA)
+    visitors().submit(link)
+    for who, knows in ((visitor, True), (stranger, False)):
+        dead = who.get(link)
+        form = who.page(dead).select_one("main form")
+        assert (dead.status_code, form["action"]) == (410, "/login/code")
+        typed = {each["name"]: each.get("value") for each in form.select("input")}
+        assert typed["email"] == (ADA if knows else "")
+        assert typed.get("next") == ("/account" if knows else None)
+    fields = {"email": ADA, "next": "/account"}
+    assert visitor.submit("/login", form["action"], **fields).location == "/login/code/enter"
+    assert enter(visitor, mails.code(ADA)).location == "/account"
 
 
 def test_a_link_is_dead_when_it_ran_out_or_the_account_moved_on(visitors, ada, mails, db):

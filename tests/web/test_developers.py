@@ -34,6 +34,7 @@ def operations(document):
 def test_every_operation_of_every_document_stands_on_its_page(documents, visitor):
     overview = visitor.page(visitor.get("/docs"))
     links = {each["href"] for each in overview.select("main a")}
+    assert "/embed" in links
     for name, document in documents.items():
         assert {f"/docs/{name}", f"/openapi/{name}.json"} <= links
         page = visitor.page(visitor.get(f"/docs/{name}"))
@@ -99,6 +100,7 @@ def test_the_lines_of_each_operation_are_a_request_that_its_document_knows(
             lines = page.select_one(f"#{told['operationId']} pre[data-kind=shell]").text
             words = shlex.split(lines)
             assert words[0] == "curl"
+            assert "$TOKEN" not in lines or name == "auth", "elsewhere a key is asked for"
             [address] = [each for each in words if each.startswith("http")]
             assert address == document["servers"][0]["url"] + path
             sent = json.loads(words[words.index("-d") + 1]) if "-d" in words else None

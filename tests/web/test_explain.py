@@ -78,7 +78,7 @@ def test_a_listed_person_without_an_account_is_invited_by_one_press(admin, peopl
         "Lovelace cannot get in. Has no account yet: has to register, or be invited."
     )
     assert f"A mail to {ADA} is on its way." in press(admin, ADA, "Send an invitation").text
-    assert "Has no password yet." in answer(admin, ADA)
+    assert "Has no password that works: codes by mail let them in." in ask(admin, ADA).text
     assert visitors().submit(mails.link(ADA), password="seven amber lanterns").status_code == 303
     assert answer(admin, ADA) == "Lovelace can get in."
     assert "Program BCC is open, by A1." in ask(admin, ADA).text
@@ -105,6 +105,13 @@ def test_each_thing_in_the_way_is_named_with_what_mends_it(people, db):
     assert bad(db, "old@x.example") == []
     people.account("none@x.example", password=None)
     assert bad(db, "none@x.example") == [("Has no password yet.", (Mend.SEND_MAIL,))]
+    assert bad(db, "none@x.example", by_code=True) == []
+    nameless = people.account("role@x.example", password=None, last_name="")
+    db.add(RoleGrant(user_id=nameless.id, role_id=1, granted_at=clock.now()))
+    db.commit()
+    assert bad(db, "role@x.example", by_code=True) == [("Has no password yet.", (Mend.SEND_MAIL,))]
+    assert bad(db, "role@x.example", by_code=True, roles_by_code=True) == []
+    assert explain(db, "role@x.example").text.startswith("role@x.example cannot get in.")
     assert "There is no list yet" not in explain(db, "off@x.example").text
 
 

@@ -471,6 +471,21 @@ def test_the_button_on_the_sign_in_page_leads_there_and_drops_the_password(visit
     page = visitor.page(visitor.get(answer.location))
     assert page.select_one("#remember").has_attr("checked")
     assert page.select_one("[name=next]")["value"] == "/account"
+    by_mail = page.find("a", string="Get in by mail instead")
+    assert by_mail["href"] == "/login/code?next=/account"
+    ask(visitor, next="/account")
+    page = visitor.page(visitor.get("/login/whatsapp/code"))
+    for words in ("Get in by mail instead", "Use another way", "Use another number"):
+        assert page.find("a", string=words)["href"].endswith("?next=/account"), words
+
+
+def test_a_long_way_back_is_left_out_for_a_cookie_that_every_browser_takes(
+    ada, add, visitors, mails
+):
+    add(ada)
+    visitor = visitors()
+    ask(visitor, next=f"/account?{'x' * 501}")
+    assert type_in(visitor, mails.code(NUMBER)).location == "/program_select"
 
 
 def test_where_no_carrier_is_set_up_the_way_is_not_there(environment, request):

@@ -64,9 +64,7 @@ def sign_up() -> Response:
             return _no_consent()
         pin = chat_signup.ask(db, _wish(sent, key), terms=terms(programs), origin=program_origin())
     except BadField as refusal:
-        if refusal.field == "isConsent":
-            return _no_consent()
-        return answer(Result.INVALID_INPUT, say(refusal), pin=None)
+        return _unfit(refusal)
     except BadAddress:
         words = "The e-mail address is not one. Ask the person for it again."
         return answer(Result.INVALID_INPUT, words, pin=None)
@@ -95,6 +93,15 @@ def _wish(sent: SignUpInit, key: ApiKey) -> Wish:
         tells=settings.SIGNUP_TELLS_REGISTERED,
         hints=hints_of(key),
     )
+
+
+def _unfit(refusal: BadField) -> Response:
+    if refusal.field == "isConsent":
+        return _no_consent()
+    # A chat reads it out, in the words that the site has for it too.
+    length = PasswordRefused(pins.LENGTH, least=pins.LEAST, most=pins.MOST)
+    words = say(length if refusal.field == "passPhrase" else refusal)
+    return answer(Result.INVALID_INPUT, words, pin=None)
 
 
 def _no_consent() -> Response:

@@ -49,6 +49,8 @@ class Case:
     has_list: bool
     pending: RosterImport | None = None
     change: Change | None = None
+    by_code: bool = False
+    """Whether a code that we mail lets them in, so that they need no password."""
 
     @property
     def active_lines(self) -> list[RosterLine | StagedLine]:
@@ -59,7 +61,7 @@ class Case:
     def name(self) -> str:
         """What they are called: a last name, or else the address."""
         if self.user is not None:
-            return self.user.last_name
+            return self.user.last_name or self.address
         return self.lines[0].last_name if self.lines else self.address
 
 

@@ -42,7 +42,7 @@ def at_the_door(db: Session, case: Case) -> Iterator[Finding]:
     if case.user is not None:
         yield from _status(case.user)
         yield from _pause(db, case.user.counted_as)
-        yield from _ways(db, case.user)
+        yield from _ways(db, case.user, by_code=case.by_code)
     else:
         yield from _codes(db, case.address)
 
@@ -188,9 +188,12 @@ def _codes(db: Session, address: str) -> Iterator[Finding]:
         yield found(About.PAUSE, Tone.WARN, words, until=tries.window_ends_at)
 
 
-def _ways(db: Session, user: User) -> Iterator[Finding]:
+def _ways(db: Session, user: User, *, by_code: bool) -> Iterator[Finding]:
     if user.has_password():
         yield found(About.WAYS, Tone.GOOD, N_("Has a password."))
+    elif by_code:
+        words = N_("Has no password that works: codes by mail let them in.")
+        yield found(About.WAYS, Tone.WARN, words, Mend.SEND_MAIL)
     elif user.password_hash:
         words = N_("Their password is kept in a form that cannot be read: they need a new one.")
         yield found(About.WAYS, Tone.BAD, words, Mend.SEND_MAIL)

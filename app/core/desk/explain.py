@@ -53,9 +53,18 @@ class Explanation:
         return " ".join(said.text.strip() for said in self.sentences)
 
 
-def explain(db: Session, typed: str, *, import_id: int | None = None) -> Explanation:
+def explain(
+    db: Session,
+    typed: str,
+    *,
+    import_id: int | None = None,
+    by_code: bool = False,
+    roles_by_code: bool = False,
+) -> Explanation:
     """Why this person can or cannot get in; `typed` is an address, a number or a name.
 
+    `by_code` says whether mailed codes sign people in here, `roles_by_code` whether they do so for
+    who has a role.
     With `import_id` the answer is what holds once that checked file is applied: “Would they get
     in?” Raises `NotFound` or `ImportSettled` for an import that cannot come into force.
     """
@@ -77,7 +86,9 @@ def explain(db: Session, typed: str, *, import_id: int | None = None) -> Explana
         return Explanation(typed, [Said(NO_ADDRESS, values)])
     if whom is None:
         return Explanation(typed, [Said(NO_NUMBER, {"typed": typed})])
-    return _answer(db, typed, gather(db, *whom, import_id))
+    case = gather(db, *whom, import_id)
+    fits = by_code and (roles_by_code or case.other_right != "role")
+    return _answer(db, typed, replace(case, by_code=fits))
 
 
 def note(db: Session, found: Explanation, *, by: int | None, origin: Origin) -> None:

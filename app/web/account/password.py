@@ -32,6 +32,7 @@ class ChangeForm(FlaskForm):
 def password() -> ResponseReturnValue:
     """Set a new password; this session goes on, all others end."""
     here = present()
+    first = not here.user.has_password()
     form = ChangeForm()
     if form.validate_on_submit():
         try:
@@ -48,7 +49,11 @@ def password() -> ResponseReturnValue:
         else:
             commit()
             carry(fresh)
-            flash(_("Your password is changed. All other devices were signed out."), "success")
+            if first:
+                words = _("Your password is set. All other devices were signed out.")
+            else:
+                words = _("Your password is changed. All other devices were signed out.")
+            flash(words, "success")
             response = redirect(url_for("account.page"), 303)
             # Other browsers that knew the old password are strangers now; this one is not.
             devices.keep(response, here.user.counted_as)
@@ -58,6 +63,7 @@ def password() -> ResponseReturnValue:
         "account/password.html",
         form=form,
         email=here.user.email,
+        first=first,
         password_floor=asked.role_least if here.has_role else asked.least,
     )
     return page, 422 if form.errors else 200

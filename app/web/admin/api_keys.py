@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import IntegerField, SelectMultipleField, StringField
-from wtforms.validators import NumberRange, Optional
+from wtforms.validators import DataRequired, NumberRange, Optional
 
 from app.core import clock
 from app.core.entry import keys as api_keys
@@ -21,7 +21,6 @@ from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import LAST_ID, freshly_proven, permitted
 from app.edge.ours import ours
-from app.edge.words import say
 from app.models.access import ApiKey
 from app.web.admin import bp
 
@@ -31,13 +30,20 @@ SCOPES = {
     KeyScope.GPT.value: N_("Custom GPT: sign people in, save and read their conversations"),
     KeyScope.SIGNUP.value: N_("Sign-up in a chat: make accounts with a PIN"),
 }
+NO_NAME = _l("Give the key a name of up to 64 characters")
 
 
 class KeyForm(FlaskForm):
     """A key that is to be made."""
 
-    name = StringField(_l("Name"), id="key-name")
-    scopes = SelectMultipleField(_l("What it opens"), choices=[each.value for each in KeyScope])
+    name = StringField(_l("Name"), [DataRequired(NO_NAME)], id="key-name")
+    # Its id is that of its first box, where the link of the problem leads.
+    scopes = SelectMultipleField(
+        _l("What it opens"),
+        [DataRequired(_l("Tick at least one thing that the key opens"))],
+        choices=[each.value for each in KeyScope],
+        id=f"scope-{KeyScope.GPT.value}",
+    )
     days = IntegerField(
         _l("Days until it runs out"),
         [
@@ -73,9 +79,8 @@ def keys_make() -> ResponseReturnValue:
                 db, form.name.data or "", chosen, expires_at=until, by=identity.user().id,
                 origin=identity.origin(),
             )  # fmt: skip
-        except BadKey as refusal:
-            wrong = form.scopes if form.name.data and not chosen else form.name
-            wrong.errors = [say(refusal)]
+        except BadKey:
+            form.name.errors = [NO_NAME]
         else:
             commit()
             return render_template("admin/keys_made.html", row=row, text=text, scopes=SCOPES)

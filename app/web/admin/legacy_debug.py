@@ -15,6 +15,7 @@ from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import LAST_ID, permitted, row_id
 from app.models.people import User
+from app.web.admin.explain import ways_by_code
 from app.web.admin.legacy import bp
 
 
@@ -23,7 +24,7 @@ from app.web.admin.legacy import bp
 def debug_user(user_id: int) -> ResponseReturnValue:
     """Why this person can or cannot get in, and which programs are open to them."""
     user = _user(user_id)
-    found = explain.explain(db, str(user.id))
+    found = explain.explain(db, str(user.id), **ways_by_code())
     explain.note(db, found, by=identity.user().id, origin=identity.origin())
     commit()
     account = {

@@ -222,7 +222,8 @@ def _schema_of(told: Mapping[str, Any]) -> Schema | None:
 def _header(scheme: Mapping[str, Any]) -> str:
     if scheme["type"] == "apiKey":
         return f"{scheme['name']}: $KEY"
-    return "Authorization: Bearer $TOKEN"
+    held = "$TOKEN" if scheme.get("bearerFormat") == "JWT" else "$KEY"
+    return f"Authorization: Bearer {held}"
 
 
 def _shown(scheme: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from app.edge.limits import at_fixed_time, door
 from app.edge.ours import code_door, terms
 from app.models.access import Purpose
 from app.web.signin import bp
-from app.web.signin.code import admit, asked, while_open
+from app.web.signin.code import AskForm, admit, asked, while_open
 
 
 class PressForm(FlaskForm):
@@ -63,7 +63,16 @@ def _answer_dead(token: str) -> ResponseReturnValue:
         # It was pressed twice, or opened again: what it was for is done.
         flash(_("You are signed in."), "success")
         return redirect(url_for("programs.select"), 303)
-    return answer_dead(LinkDead(), None, ask_at=url_for("signin.ask_code"))
+    # The form stands on the page itself, filled in with what this browser knows of its own.
+    mine = asked()
+    return answer_dead(
+        LinkDead(),
+        None,
+        ask_at=url_for("signin.ask_code"),
+        template="signin/dead_link.html",
+        form=AskForm(formdata=None, email=mine.email if mine else None),
+        next=mine.next if mine else "",
+    )
 
 
 def _masked(mailbox: str) -> str:

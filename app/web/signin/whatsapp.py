@@ -38,6 +38,7 @@ from app.edge.words import say
 from app.models.access import Purpose
 from app.phones import BadNumber
 from app.web.signin import bp
+from app.web.signin.code import LONGEST_WAY
 
 ASKED = "whatsapp"
 """Where the cookie keeps what was asked for, and the secret that the code is bound to."""
@@ -175,7 +176,7 @@ def _send(number: str, remember: bool, target: str | None) -> ResponseReturnValu
         "number": number,
         "requester": requester,
         "remember": bool(remember),
-        "next": target,
+        "next": target if len(target or "") <= LONGEST_WAY else None,
         "at": clock.now().isoformat(timespec="seconds"),
     }
     return redirect(url_for("signin.whatsapp_code"), 303)
@@ -192,6 +193,7 @@ def _show_code(
         "signin/whatsapp_code.html",
         form=form,
         number=asked["number"],
+        next=asked["next"] or "",
         sent_at=sent_at,
         wait=max(0, int((RESEND_AFTER - waited).total_seconds())),
         minutes=int(ours().settings.CODE_LIFETIME // 60),

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.addresses import LONGEST_ADDRESS, BadAddress
-from app.core.entry import signin
+from app.core.entry import by_phone, signin
 from app.core.entry.by_code import Door
 from app.core.errors import CannotSignIn, WrongCode
 from app.core.learning import profiles
@@ -25,6 +25,9 @@ from app.edge.welcome import come_in, home_of
 from app.models.access import Purpose
 from app.web.signin import bp
 from app.web.signin.code import METHOD, while_open
+
+METHODS = {"email": METHOD, "phone": by_phone.METHOD}
+"""How a session was opened: what a number opened ends when the number goes."""
 
 ASKED = "widget"
 """Under which name the cookie has the random name of this browser that codes are bound to."""
@@ -81,8 +84,8 @@ def widget_prove() -> Response:
             db, subject, body.code, _door(), terms=terms(), origin=origin
         )
         entered = signin.admit(
-            db, user_id, METHOD, origin, remember=False, lifetimes=lifetimes()
-        )  # fmt: skip
+            db, user_id, METHODS[name], origin, remember=False, lifetimes=lifetimes()
+        )
     except BadAddress as error:
         raise _malformed(name, error) from None
     except CannotSignIn:
