@@ -10,7 +10,6 @@ from contextlib import nullcontext
 
 from alembic import context
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from dotenv import load_dotenv
 from sqlalchemy import Connection, Engine, event, text
@@ -47,8 +46,7 @@ def migrate(connection: Connection) -> None:
 
 def _strange_stamps(connection: Connection) -> list[str]:
     """What the database is stamped with and no revision of ours has."""
-    script = ScriptDirectory.from_config(context.config)
-    ours = {each.revision for each in script.walk_revisions()}
+    ours = {each.revision for each in context.script.walk_revisions()}
     heads = MigrationContext.configure(connection).get_current_heads()
     # Alembic opens its transactions itself, and finds none begun.
     connection.rollback()

@@ -20,7 +20,9 @@ from alembic import command
 from alembic.config import Config
 from bs4 import BeautifulSoup
 from flask import Flask
-from sqlalchemy import func, select, update
+from jinja2 import FileSystemBytecodeCache
+from psycopg import sql
+from sqlalchemy import Engine, event, func, select, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -104,39 +106,57 @@ class PostgresDatabase:
 
     def __init__(self, server: str, name: str) -> None:
         self.url = server.replace("DATABASE", name)
+        self.backends: set[int] = set()
+        """The server's processes for an application that stays: ready for its next test."""
         plain = server.replace("+psycopg", "")
         with psycopg.connect(plain.replace("DATABASE", "postgres"), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template_rollcall')
-        self.plain = plain.replace("DATABASE", name)
-        with psycopg.connect(self.plain, autocommit=True) as connection:
-            found = connection.execute("SELECT name, permissions::text, version FROM roles")
-            self.roles = found.fetchall()
-            sequences = connection.execute("SELECT sequencename FROM pg_sequences").fetchall()
-        self.statements = [
-            # What a test left open must not hold a lock for ever.
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
-            # Emptying a hundred files and indexes takes longer than deleting a few rows.
-            "; ".join(f"DELETE FROM {table}" for table in reversed(Base.metadata.sorted_tables)),
-            "; ".join(f'ALTER SEQUENCE "{name}" RESTART' for (name,) in sequences),
-            "INSERT INTO list_in_force (id) VALUES (1)",
-        ]
+        self.connection = psycopg.connect(plain.replace("DATABASE", name), autocommit=True)
+        roles = self.connection.execute("SELECT name, permissions::text, version FROM roles")
+        found = self.connection.execute("SELECT sequencename FROM pg_sequences").fetchall()
+        # Emptying a hundred files and indexes takes longer than deleting a few rows; and to start
+        # a sequence anew in its place is faster than to make it a file of its own again.
+        statements = [f"DELETE FROM {table}" for table in reversed(Base.metadata.sorted_tables)]
+        statements += [f"PERFORM setval('{each}', 1, false)" for (each,) in found]
+        statements.append("INSERT INTO list_in_force (id) VALUES (1)")
+        insert = "INSERT INTO roles (name, permissions, version) VALUES ({}, {}, {})"
+        statements += [sql.SQL(insert).format(*role).as_string() for role in roles]
+        # A function keeps its plans. This one is the connection's own, and nobody else's.
+        self.connection.execute(
+            "CREATE FUNCTION pg_temp.empty() RETURNS void LANGUAGE plpgsql AS"
+            f" $$ BEGIN {'; '.join(statements)}; END $$"
+        )
+
+    def keep(self, engine: Engine) -> None:
+        """Let the connections of this engine stay open from test to test."""
+
+        @event.listens_for(engine, "connect")
+        def _came(connection: Any, _record: Any) -> None:
+            self.backends.add(connection.info.backend_pid)
 
     def empty(self) -> None:
         """Bring it back to what the migrations made."""
-        with psycopg.connect(self.plain, autocommit=True) as connection:
-            for statement in self.statements:
-                connection.execute(statement)
-            for role in self.roles:
-                connection.execute(
-                    "INSERT INTO roles (name, permissions, version) VALUES (%s, %s, %s)", role
-                )
+        # What a test left open must not hold a lock for ever.
+        self.connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND (state <> 'idle' OR pid <> ALL (%s))",
+            [list(self.backends)],
+        )
+        self.connection.execute("SELECT pg_temp.empty()")
+
+
+def own_database() -> str:
+    """The name of the PostgreSQL database of this test process."""
+    return f"test_{os.getpid()}"
 
 
 @pytest.fixture(scope="session")
-def postgres_database(ground: dict[str, Any]) -> PostgresDatabase:
+def postgres_database(ground: dict[str, Any]) -> Iterator[PostgresDatabase]:
     """The PostgreSQL database of this test process; it goes with the server."""
-    return PostgresDatabase(ground["postgres"], f"test_{os.getpid()}")
+    made = PostgresDatabase(ground["postgres"], own_database())
+    yield made
+    made.connection.close()
 
 
 @pytest.fixture(scope="session")
@@ -197,36 +217,71 @@ Surroundings = frozenset[tuple[str, str]]
 """An environment, to be compared with another one."""
 
 
-@pytest.fixture(scope="session")
-def shared_apps() -> dict[Surroundings, Flask]:
+class SharedApps(dict[Surroundings, Flask]):
     """Applications that are used again, by their environments, which differ in the database."""
-    return {}
+
+    def clear(self) -> None:
+        """Forget them, and what they left open."""
+        for each in self.values():
+            engine_of(each).dispose()
+        super().clear()
+
+
+@pytest.fixture(scope="session")
+def shared_apps() -> Iterator[SharedApps]:
+    """The applications of this test process that are used again."""
+    made = SharedApps()
+    yield made
+    made.clear()
+
+
+def engine_of(app: Flask) -> Engine:
+    """The engine of an application."""
+    engine: Engine = app.extensions["rollcall"].sessions.kw["bind"]
+    return engine
+
+
+@pytest.fixture(scope="session")
+def bytecodes(ground: dict[str, Any]) -> FileSystemBytecodeCache:
+    """The templates as Jinja compiled them: each is compiled once for the whole run."""
+    folder = Path(ground["folder"]) / "templates"
+    folder.mkdir(exist_ok=True)
+    return FileSystemBytecodeCache(str(folder))
 
 
 @pytest.fixture
 def app(
+    request: pytest.FixtureRequest,
     settings: Settings,
     environment: dict[str, str],
     own_folder: Path,
-    shared_apps: dict[Surroundings, Flask],
+    shared_apps: SharedApps,
+    bytecodes: FileSystemBytecodeCache,
 ) -> Iterator[Flask]:
     """The application on this test's database.
 
-    Routes and templates take longer to compile than most tests take, so that the tests of the
-    plain environment share one application for each kind of database.
+    Routes take longer to compile than most tests take, so that the tests of the plain environment
+    share one application for each kind of database.
     """
     here = frozenset(environment.items())
-    is_plain = environment == plain_environment(environment["DATABASE_URL"], own_folder / "data")
+    url = environment["DATABASE_URL"]
+    is_plain = environment == plain_environment(url, own_folder / "data")
+    is_emptied = is_plain and url.endswith(f"/{own_database()}")
     made = shared_apps.get(here)
     if made is None:
         if not is_plain:
             # What the extensions of all applications share is set anew by each of them.
             shared_apps.clear()
         made = create_app(settings)
+        made.jinja_env.bytecode_cache = bytecodes
+        if is_emptied:
+            request.getfixturevalue("postgres_database").keep(engine_of(made))
         if is_plain:
             shared_apps[here] = made
     yield made
-    made.extensions["rollcall"].sessions.kw["bind"].dispose()
+    engine = engine_of(made)
+    if not is_emptied or engine.pool.checkedout():
+        engine.dispose()
     made.extensions["rollcall.jobs"].huey.storage.close()
 
 

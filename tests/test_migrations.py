@@ -19,6 +19,7 @@ from sqlalchemy import Boolean, DateTime, Engine, Integer, String, Text, inspect
 
 from app.config import ROOT
 from app.database import Base, make_engine
+from tests.forks import Fork
 
 LEGACY_CHAIN = [
     "b70190e2b3b8",
@@ -238,9 +239,9 @@ def test_case_2_the_environment_itself_creates_no_table(empty_url):
 
 def test_four_processes_that_migrate_an_empty_database_at_once_all_succeed(empty_url, tmp_path):
     environment = {"DATABASE_URL": empty_url, "DATA_DIR": str(tmp_path / "data")}
-    racing = [start("-m", "alembic", "upgrade", "head", **environment) for _ in range(4)]
-    outputs = [each.communicate(timeout=180)[0] for each in racing]
-    assert [each.returncode for each in racing] == [0, 0, 0, 0], outputs
+    racing = [Fork("alembic", "upgrade", "head", environment=environment) for _ in range(4)]
+    ended = [each.end() for each in racing]
+    assert [each.returncode for each in ended] == [0, 0, 0, 0], ended
     engine = make_engine(empty_url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts=COMPARED)

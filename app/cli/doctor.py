@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 import click
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask.cli import with_appcontext
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -126,7 +125,7 @@ def _database(settings: Settings) -> Iterator[Check]:
 def _schema(settings: Settings, db: Session) -> Iterator[Check]:
     kind = make_url(settings.DATABASE_URL).get_backend_name()
     heads = MigrationContext.configure(db.connection()).get_current_heads()
-    head = ScriptDirectory.from_config(ground.alembic(settings.DATABASE_URL)).get_current_head()
+    head = ground.revisions().get_current_head()
     if heads != (head,):
         at = ", ".join(heads) or "no revision"
         remedy = "Run: python -m alembic upgrade head (a legacy database: flask rollcall adopt)"

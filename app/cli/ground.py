@@ -8,10 +8,12 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, NoReturn
 
 import click
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -84,6 +86,13 @@ def wake_if_wanted(db: Session) -> None:
 def keys() -> list[str]:
     """The secrets, the signing one first."""
     return [settings().FLASK_SECRET_KEY, *settings().SECRET_KEY_FALLBACKS]
+
+
+@cache
+def revisions() -> ScriptDirectory:
+    """The migrations that came with the program, read once."""
+    # They are the same for every database.
+    return ScriptDirectory.from_config(alembic("sqlite://"))
 
 
 def alembic(url: str | None = None) -> Config:

@@ -1,7 +1,5 @@
 """The backlog: one worker has a job, the next takes up what one left, and every end is written."""
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -18,6 +16,7 @@ from app.core.audit import NOWHERE
 from app.core.errors import NotFound
 from app.jobs import working
 from app.models.records import AuditEntry, Job, JobState
+from tests import forks
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -130,8 +129,7 @@ def test_a_job_is_not_taken_up_while_its_worker_may_live_and_is_afterwards(db, a
 
 def test_a_job_of_a_worker_that_died_is_taken_up_at_once(db, add, work, work_off):
     code = "from app.core import workers; print(workers.me())"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    dead = ended.stdout.strip()
+    dead = forks.run("python", code, environment={}).stdout.strip()
     job_id, other = add(), add()
     for each in (job_id, other):
         backlog.claim(db)

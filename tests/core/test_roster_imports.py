@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ from app.database import Base
 from app.models.people import Entitlement, User, UserLoRootId
 from app.models.records import AuditEntry, OutgoingMessage
 from app.models.rosters import Change, ListInForce, RosterImport, RosterLine, StagedLine, StagedPart
+from tests import forks
 
 ADA = "ada@learn.agency.example"
 BO = "bo@learn.agency.example"
@@ -649,9 +648,8 @@ def test_a_process_killed_in_the_middle_of_an_apply_leaves_the_old_list(app, db,
     people.listed("Byron", BO, "A2")
     found = check(db, line())
     before = tables(db)
-    command = [sys.executable, "-c", DIES, settings.DATABASE_URL, str(found.id)]
-    died = subprocess.run(command, check=False, cwd=app.root_path, timeout=60)
-    assert died.returncode == -9
+    died = forks.run("python", DIES, settings.DATABASE_URL, str(found.id), environment={})
+    assert died.returncode == -9, died
     assert tables(db) == before
     apply(db, found)
     assert granted(db) == {ADA: {"A1"}}

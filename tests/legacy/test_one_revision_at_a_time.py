@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
-from app.config import ROOT
+from tests import forks
 from tests.legacy import dirt
 from tests.legacy.conftest import run, shape, upgrade
 from tests.legacy.variants import UNKNOWN_STAMP, build, contents, counts, people
@@ -109,21 +105,10 @@ def test_adopting_by_inspection_fails_whole_and_keeps_the_unknown_stamp(empty_ur
 def test_an_unknown_stamp_at_the_console(make_database, tmp_path):
     url = make_database("sqlite")
     build("V12", url)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": url,
-        "DATA_DIR": str(tmp_path),
-    }
+    environment = {"DATABASE_URL": url, "DATA_DIR": str(tmp_path)}
 
     def alembic(*words):
-        return subprocess.run(
-            [sys.executable, "-m", "alembic", *words, "upgrade", "head"],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return forks.run("alembic", *words, "upgrade", "head", environment=environment)
 
     stopped = alembic()
     assert stopped.returncode != 0

@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -78,10 +77,9 @@ def _errand(wish: Wish) -> Iterator[Errand]:
 
 def _check_ready(url: str) -> None:
     """Raise `UnfitSource` where the tables here are not those that this program knows."""
-    script = ScriptDirectory.from_config(ground.alembic(url))
     with looking(url) as engine, engine.connect() as connection:
         stamps = MigrationContext.configure(connection).get_current_heads()
-    if set(stamps) != set(script.get_heads()):
+    if set(stamps) != set(ground.revisions().get_heads()):
         raise UnfitSource("This database is not upgraded yet. First: flask rollcall prepare")
 
 

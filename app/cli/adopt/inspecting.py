@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from app.cli import ground
 from app.core.desk.adopt import adopting, findings, listing, prints, repairs
@@ -67,7 +66,7 @@ def look(url: str, wish: Wish) -> Report:
 
     Raises `NoDatabase`, `UnfitChoice`, and the refusals of a list file.
     """
-    script = ScriptDirectory.from_config(ground.alembic(url))
+    script = ground.revisions()
     with looking(url) as engine, engine.connect() as connection:
         stamps = list(MigrationContext.configure(connection).get_current_heads())
         legacy = Legacy(connection)

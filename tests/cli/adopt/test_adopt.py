@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +12,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from app.config import ROOT
 from app.core import clock
 from app.database import Base, make_engine
 from app.models.conversations import Exchange
@@ -22,6 +19,7 @@ from app.models.people import Entitlement, User, UserLoRootId
 from app.models.programs import ProgramLoRootId
 from app.models.records import AuditEntry
 from app.models.rosters import RosterImport
+from tests import forks
 from tests.cli.adopt.ground import (
     MEDDLING,
     Adopt,
@@ -645,17 +643,14 @@ def test_a_dry_run_leaves_no_trace_in_a_database_that_is_upgraded_either(engine,
     # In processes of their own: here the app of the test has the database open.
     let_go(adopt.app)
     environment = {
-        "PATH": os.environ["PATH"],
+        "FLASK_APP": "wsgi",
         "DATABASE_URL": adopt.url,
         "DATA_DIR": str(tmp_path / "data"),
         "BCRYPT_LOG_ROUNDS": "4",
     }
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "flask", "--app", "wsgi", "rollcall", *arguments]
-        return subprocess.run(
-            command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment
-        )
+        return forks.run("flask", "rollcall", *arguments, environment=environment)
 
     upgraded = run("prepare")
     assert upgraded.returncode == 0, upgraded.stderr
