@@ -7,9 +7,11 @@ words once for each database: doing that takes longer than its answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
+from threading import Lock
 from typing import Any, TypedDict, cast
 
 from sqlalchemy import (
@@ -41,6 +43,10 @@ from app.models.programs import Program
 
 NO_ROLE = "learner"
 """The `role` of who has none."""
+
+_TURN = Lock()
+"""SQLite answers in microseconds, and its driver lets other threads go on several times meanwhile:
+to come back from each of them takes longer than to wait for one's turn."""
 
 Attribute = InstrumentedAttribute[int] | InstrumentedAttribute[str]
 
@@ -121,11 +127,14 @@ def _facts(row: Any) -> Facts:
     }
 
 
-def _reading(engine: Engine) -> Connection:
-    connection = engine.connect()
-    if connection.dialect.name == "postgresql":
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-    return connection  # SQLite begins nothing before the first write.
+@contextmanager
+def _reading(engine: Engine) -> Iterator[Connection]:
+    """A connection outside any transaction; SQLite begins none before the first write."""
+    is_local = engine.dialect.name == "sqlite"
+    with _TURN if is_local else nullcontext(), engine.connect() as connection:
+        if not is_local:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+        yield connection
 
 
 class _Question:
