@@ -52,11 +52,11 @@ def _copy_rows(source: Engine, copy: Engine) -> None:
 
 
 def _alike(table: Table, metadata: MetaData, copy: Engine) -> Table:
-    """The same table without defaults and foreign keys, whose words SQLite may not understand."""
+    """The same table without defaults, foreign keys and collations that SQLite may not know."""
     columns = [
         Column(
             each.name,
-            each.type if _is_known(each, copy) else Text(),
+            each.type if _is_known(each, copy) and not _is_collated(each) else Text(),
             primary_key=each.primary_key,
             nullable=each.nullable,
             autoincrement=False,
@@ -72,3 +72,7 @@ def _is_known(column: Column[object], copy: Engine) -> bool:
     except CompileError:
         return False
     return True
+
+
+def _is_collated(column: Column[object]) -> bool:
+    return bool(getattr(column.type, "collation", None))
