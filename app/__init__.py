@@ -185,6 +185,9 @@ def dress_pages(app: Flask, settings: Settings) -> None:
             "text_direction": locale.text_direction if locale else "ltr",
             "theme": theme if theme in {"light", "dark"} else "light",
             "can_admin": identity.has_role(),
+            "limited": identity.limited(),
+            "registration": settings.REGISTRATION,
+            "organisation": settings.ORGANISATION,
         }
 
 

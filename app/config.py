@@ -34,6 +34,28 @@ TELLTALES = ("changeme", "change-me", "change_me", "your-secure", "in tests alon
 TWILIO = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_WHATSAPP_FROM", "TWILIO_CONTENT_SID")
 """What sending by WhatsApp needs, all of it."""
 
+PROVIDERS = {
+    "Google": ("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"),
+    "GitHub": ("GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"),
+    "the other provider": (
+        "OIDC_NAME",
+        "OIDC_CLIENT_ID",
+        "OIDC_CLIENT_SECRET",
+        "OIDC_DISCOVERY_URL",
+    ),
+}
+"""What signing in through each of them needs, all of it."""
+
+PROVIDER_ADDRESSES = (
+    "GOOGLE_DISCOVERY_URL",
+    "GITHUB_BASE_URL",
+    "GITHUB_API_URL",
+    "OIDC_DISCOVERY_URL",
+)
+
+DISCOVERY = "/.well-known/openid-configuration"
+"""How the address of every provider's description ends (OpenID Connect Discovery 1.0 §4)."""
+
 
 class BadSettings(Exception):
     """Settings with which Rollcall must not start; `problems` names all of them at once."""
@@ -67,6 +89,21 @@ class Settings(SimpleNamespace):
     def twilio(self) -> bool:
         """Whether WhatsApp messages leave through Twilio."""
         return all(getattr(self, name) for name in TWILIO)
+
+    @property
+    def google(self) -> bool:
+        """Whether people sign in with Google."""
+        return bool(self.GOOGLE_CLIENT_ID)
+
+    @property
+    def github(self) -> bool:
+        """Whether people sign in with GitHub."""
+        return bool(self.GITHUB_CLIENT_ID)
+
+    @property
+    def oidc(self) -> bool:
+        """Whether people sign in with the other provider."""
+        return bool(self.OIDC_CLIENT_ID)
 
     @property
     def mailbox(self) -> bool:
@@ -187,6 +224,16 @@ def model_address(text: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("is not an address like https://models.agency.example/v1")
     return text
+
+
+def discovery_address(text: str) -> str:
+    """The address of the description of an OpenID Connect provider."""
+    parts = urlsplit(text.strip())
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
+        raise ValueError("is not an address like https://id.agency.example" + DISCOVERY)
+    if not parts.path.endswith(DISCOVERY):
+        raise ValueError(f"does not end in {DISCOVERY}")
+    return text.strip()
 
 
 def mailbox(text: str) -> str:
@@ -313,6 +360,8 @@ SETTINGS = [
             "Least characters of a listed person's password."),
     Setting("ROLE_PASSWORD_MIN_LENGTH", whole(8, 64), 12,
             "Least characters of the password of somebody with a role."),
+    Setting("OPEN_PASSWORD_MIN_LENGTH", whole(8, 64), 12,
+            "Least characters of the password of somebody who created their account themselves."),
     Setting("SESSION_IDLE", span(900, 366 * 86400), 12 * 3600.0,
             "Seconds without a request that end a session."),
     Setting("SESSION_LIFETIME", span(900, 366 * 86400), 24 * 3600.0,
@@ -323,15 +372,48 @@ SETTINGS = [
     Setting("REGISTRATION", one_of("roster", "open", "both"), "roster",
             "Who may come: `roster` lets in who is on the list or has an account, `open` and `both`"
             " anybody with a mailbox."),
+    Setting("LIMITED_SESSION", one_of("look", "nothing"), "look",
+            "What who created an account may do until the address is proven: `look` around, or"
+            " `nothing`. More would tell who is registered."),
     Setting("CODE_SIGN_IN", flag, True,
             "Whether a mailed code or its button signs in on the site, without the password."),
     Setting("CODE_SIGN_IN_ROLES", flag, False,
             "Whether it does so for people with a role too; they sign in by password otherwise."),
+    Setting("GOOGLE_CLIENT_ID", str, None,
+            "The OAuth client at Google. Unset: nobody signs in with Google. Its redirect URI is"
+            " `PUBLIC_URL` + `/login/google/callback`."),
+    Setting("GOOGLE_CLIENT_SECRET", str, None, "The secret of that client."),
+    Setting("GOOGLE_DISCOVERY_URL", discovery_address, "https://accounts.google.com" + DISCOVERY,
+            "Where Google describes itself."),
+    Setting("GITHUB_CLIENT_ID", str, None,
+            "The OAuth app at GitHub. Unset: nobody signs in with GitHub. Its callback URL is"
+            " `PUBLIC_URL` + `/login/github/callback`."),
+    Setting("GITHUB_CLIENT_SECRET", str, None, "The secret of that app."),
+    Setting("GITHUB_BASE_URL", web_address, "https://github.com",
+            "Where GitHub is; another one for GitHub Enterprise."),
+    Setting("GITHUB_API_URL", model_address, "https://api.github.com", "Where its API is."),
+    Setting("OIDC_NAME", str, None,
+            "What people call another OpenID Connect provider, as its button says it."),
+    Setting("OIDC_CLIENT_ID", str, None,
+            "The client there. Unset: there is no such button. Its redirect URI is `PUBLIC_URL` +"
+            " `/login/oidc/callback`."),
+    Setting("OIDC_CLIENT_SECRET", str, None, "The secret of that client."),
+    Setting("OIDC_DISCOVERY_URL", discovery_address, None,
+            "Where that provider describes itself: its issuer and"
+            " `/.well-known/openid-configuration`."),
+    Setting("OIDC_CLIENT_AUTH", one_of("client_secret_basic", "client_secret_post"), None,
+            "How our secret goes there: in a header, or in the body as LinkedIn wants it. Unset: as"
+            " the provider says, else in a header."),
+    Setting("OIDC_NONCE", flag, True,
+            "Whether its ID tokens carry our nonce back, as they must; LinkedIn's do not."),
+    Setting("OIDC_PKCE", flag, True,
+            "Whether it takes PKCE, as it should; LinkedIn does so for some clients alone."),
     Setting("SIGNUP_TELLS_REGISTERED", flag, False,
             "Whether a GPT that signs people up is told that an address has an account already."
             " Otherwise the mailbox alone is told."),
     Setting("UNVERIFIED_KEEP_DAYS", whole(1, 365), 7,
-            "Days that an account lives that was asked for in a chat and never confirmed by mail."),
+            "Days that an account lives that was asked for, openly or in a chat, and never"
+            " confirmed by mail."),
     Setting("API_CODE_LIFETIME", span(60, 3600), 300.0,
             "Seconds a code for `/api/auth` works."),
     Setting("API_SESSION_LIFETIME", span(900, 366 * 86400), 30 * 86400.0,
@@ -386,6 +468,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     problems += _half_set(settings)
     if settings.production:
         problems += _unsafe(settings)
+        problems += _in_the_clear(settings)
+        if environ.get("AUTHLIB_INSECURE_TRANSPORT"):
+            problems.append(
+                "AUTHLIB_INSECURE_TRANSPORT is set; it lets secrets travel unencrypted."
+            )
     if not problems:
         settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not settings.FLASK_SECRET_KEY:
@@ -429,6 +516,10 @@ def _half_set(settings: Settings) -> Iterator[str]:
     missing = [name for name in TWILIO if not getattr(settings, name)]
     if missing and len(missing) < len(TWILIO):
         yield f"{', '.join(missing)} missing: WhatsApp needs all of {', '.join(TWILIO)}."
+    for provider, needed in PROVIDERS.items():
+        missing = [name for name in needed if not getattr(settings, name)]
+        if missing and len(missing) < len(needed):
+            yield f"{', '.join(missing)} missing: {provider} needs all of {', '.join(needed)}."
 
 
 def _unsafe(settings: Settings) -> Iterator[str]:
@@ -449,6 +540,12 @@ def _unsafe(settings: Settings) -> Iterator[str]:
         yield "TWILIO_BASE_URL is plain http; the auth token needs https."
     if settings.BCRYPT_LOG_ROUNDS < 12:
         yield "BCRYPT_LOG_ROUNDS is below 12."
+
+
+def _in_the_clear(settings: Settings) -> Iterator[str]:
+    for name in PROVIDER_ADDRESSES:
+        if str(getattr(settings, name) or "").startswith("http:"):
+            yield f"{name} is plain http; the client's secret needs https."
 
 
 def _is_weak(secret: str) -> bool:

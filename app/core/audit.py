@@ -38,6 +38,10 @@ class Event(StrEnum):
     ACCOUNT_GIVEN_BACK = "account:given_back"
     ACCOUNT_INVITED = "account:invited"
     ACCOUNT_YIELDED = "account:yielded"
+    ADDRESS_ASKED = "address:asked"
+    ADDRESS_GIVEN_BACK = "address:given_back"
+    ADDRESS_MOVED = "address:moved"
+    ACCOUNT_CLAIMED = "account:claimed"
     ADMIN_APPOINTED = "account:admin_appointed"
     AUDIT_HEAD_REMADE = "audit:head_remade"
     AUDIT_PRUNED = "audit:pruned"
@@ -84,6 +88,7 @@ class Event(StrEnum):
     PIN_CHANGED = "pin:changed"
     PIN_REMOVED = "pin:removed"
     PIN_USED = "pin:used"
+    PROFILE_CHANGED = "profile:changed"
     PROFILE_ASKED = "signup:profile_asked"
     PROFILE_SAVED = "signup:profile_saved"
     PROGRAM_ADDED = "program:added"
@@ -95,6 +100,7 @@ class Event(StrEnum):
     PEOPLE_CHANGED = "people:changed"
     RECOVERY_ASKED = "recovery:asked"
     REGISTRATION_ASKED = "registration:asked"
+    REGISTRATION_PROVEN = "registration:proven"
     REQUEST_REFUSED = "request:refused"
     ROLE_CHANGED = "role:changed"
     ROLE_DELETED = "role:deleted"
@@ -122,6 +128,8 @@ class Event(StrEnum):
     SIGNUP_PROVEN = "signup:proven"
     SIGN_IN_ADMITTED = "sign_in:admitted"
     SIGN_IN_REFUSED = "sign_in:refused"
+    WAY_ADDED = "way:added"
+    WAY_REMOVED = "way:removed"
     TOKEN_RENEWED = "token:renewed"  # noqa: S105 - an event
 
 

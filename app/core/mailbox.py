@@ -34,6 +34,7 @@ TESTS = Limit(tries=5, window=timedelta(minutes=10))
 
 WITH_CODE = frozenset(
     {
+        Kind.CREATE_ACCOUNT,
         Kind.INVITATION,
         Kind.PAUSED,
         Kind.PIN_PAUSED,

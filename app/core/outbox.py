@@ -46,12 +46,16 @@ MOST_COUNTED = 10_000
 class Kind(StrEnum):
     """Which message; the templates are in `templates/mail/<kind>/`."""
 
+    ADDRESS_ASKED = "address_asked"
     ADDRESS_CHANGED = "address_changed"
+    ADDRESS_MOVED = "address_moved"
+    ADDRESS_TAKEN = "address_taken"
     ADMIN_TEST = "admin_test"
     CHAT_HAVE_ACCOUNT = "chat_have_account"
     CHAT_PROFILE = "chat_profile"
     CHAT_SIGNUP = "chat_signup"
     CHAT_TEST = "chat_test"
+    CREATE_ACCOUNT = "create_account"
     HAVE_ACCOUNT = "have_account"
     IMPORT_HELD = "import_held"
     INVITATION = "invitation"
@@ -74,6 +78,8 @@ class Kind(StrEnum):
     SIGN_IN_CODE = "sign_in_code"
     SHUT_OUT = "shut_out"
     SPELLING = "spelling"
+    WAY_ADDED = "way_added"
+    WAY_REMOVED = "way_removed"
     WELCOME = "welcome"
     WHATSAPP_CODE = "whatsapp_code"
 

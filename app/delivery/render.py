@@ -72,6 +72,14 @@ def _password_link(db: Session, message: OutgoingMessage, _digits: str, keys: Se
     return f"/{purpose}-password/" + links.mint(Link(purpose), facts, keys=keys)
 
 
+def _create_link(db: Session, message: OutgoingMessage, _digits: str, keys: Sequence[str]) -> str:
+    user = db.get(User, message.user_id) if message.user_id else None
+    if user is None:
+        raise ValueError("the account is gone")
+    facts = {"user": user.id, "stamp": stamps.stamp_of(user)}
+    return "/create-account/" + links.mint(Link.CREATE, facts, keys=keys)
+
+
 def _unpause_link(_db: Session, message: OutgoingMessage, _digits: str, keys: Sequence[str]) -> str:
     facts = {
         "address": message.facts["counted_as"],
@@ -80,6 +88,24 @@ def _unpause_link(_db: Session, message: OutgoingMessage, _digits: str, keys: Se
         "scope": message.facts.get("scope", guesses.ACCOUNT),
     }
     return "/lift-pause/" + links.mint(Link.UNPAUSE, facts, keys=keys)
+
+
+def _address_link(_db: Session, message: OutgoingMessage, _digits: str, keys: Sequence[str]) -> str:
+    # The stamp is of the moment when it was asked for: what ended that ends this mail too.
+    wanted = {"email": message.facts["email"], "stamp": message.facts["stamp"]}
+    facts = {"user": message.user_id} | wanted
+    return "/account/email/" + links.mint(Link.ADDRESS, facts, keys=keys)
+
+
+def _address_back_link(
+    _db: Session, message: OutgoingMessage, _digits: str, keys: Sequence[str]
+) -> str | None:
+    # Who took an address back is told too, and has nothing to undo.
+    move = message.facts.get("move")
+    if move is None:
+        return None
+    facts = {"user": message.user_id, "move": move}
+    return "/address-back/" + links.mint(Link.ADDRESS_BACK, facts, keys=keys)
 
 
 def _not_me_link(db: Session, message: OutgoingMessage, _digits: str, keys: Sequence[str]) -> str:
@@ -92,8 +118,11 @@ def _not_me_link(db: Session, message: OutgoingMessage, _digits: str, keys: Sequ
 
 Mint = Callable[[Session, OutgoingMessage, str, Sequence[str]], str | None]
 MINTS: dict[Kind, Mint] = {
+    Kind.ADDRESS_ASKED: _address_link,
+    Kind.ADDRESS_MOVED: _address_back_link,
     Kind.CHAT_PROFILE: chat_links.to_profile,
     Kind.CHAT_SIGNUP: chat_links.to_confirm,
+    Kind.CREATE_ACCOUNT: _create_link,
     Kind.INVITATION: _password_link,
     Kind.NEW_DEVICE: _not_me_link,
     Kind.PASSWORD_CHANGED: _not_me_link,
@@ -106,11 +135,15 @@ MINTS: dict[Kind, Mint] = {
     Kind.RESET: _password_link,
     Kind.SETUP: _password_link,
     Kind.SIGN_IN_CODE: _sign_in_link,
+    Kind.WAY_ADDED: _not_me_link,
+    Kind.WAY_REMOVED: _not_me_link,
     Kind.WELCOME: _password_link,
 }
 """The kinds whose button carries a token, and what mints it."""
 
-WITHOUT_CODE: set[Mint] = {_not_me_link, chat_links.to_confirm, chat_links.to_profile}
+WITHOUT_CODE: set[Mint] = {
+    _address_back_link, _address_link, _not_me_link, chat_links.to_confirm, chat_links.to_profile,
+}  # fmt: skip
 """What mints links in mails that carry no code beside them."""
 
 

@@ -40,6 +40,7 @@ def answer_dead(
         template,
         token=token if token is not None and _is_ours(token) else None,
         again=ask_at,
+        why=say(refusal) if type(refusal) is not LinkDead else None,
         **facts,
     )
     return page, refusal.status

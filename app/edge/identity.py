@@ -12,15 +12,21 @@ from werkzeug.wrappers import Response
 from app.core.audit import Origin
 from app.core.entry.signin import Entered
 from app.core.errors import SignedOut
+from app.core.people import limited as limited_sessions
 from app.core.people import places, roles, sessions
+from app.core.people.limited import RegistrationOver
 from app.core.people.sessions import Presence
 from app.edge import devices
 from app.edge.db import commit, db
 from app.edge.ours import ours
 from app.edge.words import say
+from app.models.access import Registration
 from app.models.people import User
 
 TOKEN = "sid"  # noqa: S105 - the name of a key in the cookie, not a secret
+LOOK = "look"
+"""The token of a limited session; see `core.people.limited`."""
+
 FORMER = "former"
 """Whose session ended in this browser: a question that they were typing waits for them alone."""
 
@@ -97,6 +103,22 @@ def user() -> User:
     return here.user
 
 
+def limited() -> Registration | None:
+    """The registration whose address this browser has yet to prove; None where it has none.
+
+    It names nobody: who looks around is still nobody for `presence`.
+    """
+    if "limited" not in g:
+        g.limited = None
+        token = look_token()
+        if token is not None and presence() is None:
+            g.limited = limited_sessions.find(db, token)
+            if g.limited is None:
+                session.pop(LOOK)
+                session["signed_out"] = say(RegistrationOver())
+    return cast("Registration | None", g.limited)
+
+
 def has_role() -> bool:
     """Whether the person who is signed in has any role."""
     here = presence()
@@ -123,6 +145,9 @@ def enter(entered: Entered, target: str) -> Response:
         # Signing in anew ends what this browser was signed in with before.
         sessions.end_session(db, former, "replaced")
         commit()
+    look = look_token()
+    if look is not None and limited_sessions.end(db, look):
+        commit()
     session.clear()
     session[TOKEN] = entered.token
     session.permanent = entered.remember
@@ -132,6 +157,17 @@ def enter(entered: Entered, target: str) -> Response:
     response = redirect(target, 303)
     devices.keep(response, entered.user.counted_as)
     return response
+
+
+def look_around(token: str, target: str, *, remember: bool) -> Response:
+    """Put a limited session into a fresh cookie and go to `target`."""
+    former = look_token()
+    if former is not None and limited_sessions.end(db, former):
+        commit()
+    session.clear()
+    session[LOOK] = token
+    session.permanent = remember
+    return redirect(target, 303)
 
 
 def leave(target: str) -> Response:
@@ -146,6 +182,12 @@ def leave(target: str) -> Response:
 def token() -> str | None:
     """The token of the session that this request's cookie names."""
     value = session.get(TOKEN)
+    return value if isinstance(value, str) else None
+
+
+def look_token() -> str | None:
+    """The token of the limited session that this request's cookie names."""
+    value = session.get(LOOK)
     return value if isinstance(value, str) else None
 
 

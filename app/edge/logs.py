@@ -58,7 +58,7 @@ def configure(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.LOG_LEVEL.upper())
-    for chatty in ("huey", "httpx", "openai", "alembic", "twilio", "urllib3"):
+    for chatty in ("authlib", "huey", "httpx", "openai", "alembic", "twilio", "urllib3"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -70,6 +70,7 @@ def terms(lane: Lane = friends) -> Terms:
         least=settings.PASSWORD_MIN_LENGTH,
         role_least=settings.ROLE_PASSWORD_MIN_LENGTH,
         service_words=[settings.SERVICE_NAME],
+        open_least=settings.OPEN_PASSWORD_MIN_LENGTH,
         lane=lane,
     )
 

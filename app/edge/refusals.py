@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from flask import Flask, g, jsonify, redirect, render_template, request, url_for
+from flask import Flask, flash, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
@@ -111,6 +111,9 @@ def _refused(refusal: Refusal) -> ResponseReturnValue:
 
 
 def _to_sign_in(refusal: SignedOut) -> ResponseReturnValue:
+    if identity.limited() is not None:
+        flash(gettext("Confirm your address first. Then this opens."), "info")
+        return redirect(url_for("create.code"), 303)
     target = request.full_path.rstrip("?") if request.method == "GET" else request.path
     return redirect(url_for("signin.login", next=target), 302 if request.method == "GET" else 303)
 

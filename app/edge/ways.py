@@ -45,3 +45,9 @@ def _can_be(number: str) -> bool:
     except BadNumber:
         return False
     return True
+
+
+def code_opens(*, has_role: bool) -> bool:
+    """Whether a code is a way into the site here, for who has a role or for who has none."""
+    settings = ours().settings
+    return settings.CODE_SIGN_IN and (settings.CODE_SIGN_IN_ROLES or not has_role)

@@ -20,9 +20,10 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.config import Settings
 from app.core import mailbox, throttle
 from app.core.desk import books, rollups, seals
-from app.core.entry import unopened
+from app.core.entry import address_back, unopened
 from app.core.learning import emergency, exporting, forgetting, retention
 from app.core.oauth import handing
+from app.core.people import limited
 from app.core.people import sessions as people_sessions
 from app.core.proof import codes
 from app.core.roster import imports
@@ -156,6 +157,7 @@ def tidy_up(sessions: sessionmaker[Session]) -> None:
         codes.tidy(db)
         handing.tidy(db)
         people_sessions.tidy(db)
+        address_back.tidy(db)
         imports.tidy(db)
         rollups.tidy(db)
         exporting.tidy(db)
@@ -166,13 +168,15 @@ def tidy_up(sessions: sessionmaker[Session]) -> None:
 
 
 def drop_unconfirmed(sessions: sessionmaker[Session], settings: Settings) -> None:
-    """Delete the accounts and PINs that were asked for in a chat and not confirmed in time."""
+    """Delete the accounts, PINs and registrations that were asked for and not confirmed in time."""
     keep = timedelta(days=settings.UNVERIFIED_KEEP_DAYS)
     with sessions() as db:
         while unopened.tidy(db, keep):
             db.commit()
         unopened.tidy_pins(db, keep)
         db.commit()
+        while limited.tidy(db, keep):
+            db.commit()
 
 
 def drop_saved(sessions: sessionmaker[Session], settings: Settings) -> None:

@@ -45,6 +45,7 @@ def terms_of(settings: Settings) -> Terms:
         least=settings.PASSWORD_MIN_LENGTH,
         role_least=settings.ROLE_PASSWORD_MIN_LENGTH,
         service_words=[settings.SERVICE_NAME],
+        open_least=settings.OPEN_PASSWORD_MIN_LENGTH,
     )
 
 

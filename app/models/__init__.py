@@ -6,6 +6,7 @@ from app.models import (
     edits,
     invitations,
     ledger,
+    moves,
     oauth,
     people,
     predecessors,
@@ -15,6 +16,6 @@ from app.models import (
 )
 
 __all__ = [
-    "access", "conversations", "edits", "invitations", "ledger", "oauth", "people", "predecessors",
-    "programs", "records", "rosters",
+    "access", "conversations", "edits", "invitations", "ledger", "moves", "oauth", "people",
+    "predecessors", "programs", "records", "rosters",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, UtcDateTime
@@ -16,6 +16,7 @@ class Purpose(StrEnum):
     """What a code was asked for; it opens nothing else."""
 
     API = "api"
+    CREATE = "create"
     GPT = "gpt"
     PHONE = "phone"
     REGISTRATION = "registration"
@@ -28,8 +29,42 @@ class Purpose(StrEnum):
 class CredentialKind(StrEnum):
     """A way to sign in beside the password."""
 
+    GITHUB = "github"
+    GOOGLE = "google"
+    OIDC = "oidc"
     PHONE = "phone"
     PIN = "pin"
+
+
+class Registration(Base):
+    """That somebody asked for an account, or to come in by a way whose address nobody vouched for.
+
+    Its token is the limited session of the browser that asked. The row names the address and never
+    a user: whether there is an account must not be told by it.
+    """
+
+    __tablename__ = "registrations"
+    __table_args__ = (
+        UniqueConstraint("token_hash"),
+        Index("ix_registrations_address", "address"),
+        Index("ix_registrations_created_at", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64))
+    address: Mapped[str] = mapped_column(String(254))
+    email: Mapped[str] = mapped_column(String(254))
+    """As it was typed, or as the provider had it."""
+    full_name: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    """It becomes the account's when the address is proven in this session, and never else."""
+    kind: Mapped[str | None] = mapped_column(String(16))
+    """A `CredentialKind` that waits for the same proof, with its `identifier`."""
+    identifier: Mapped[str | None] = mapped_column(String(254))
+    remember: Mapped[bool] = mapped_column(Boolean, default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class SignInSession(Base):

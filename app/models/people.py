@@ -71,6 +71,13 @@ class User(UserMixin, Base):
         _few("ix_users_without_password", "password_hash IS NULL"),
         _few("ix_users_off_list", "from_roster AND NOT listed"),
         _few("ix_users_never_listed", "NOT from_roster"),
+        # Whom nobody confirmed: they are looked through to be tidied away.
+        Index(
+            "ix_users_never_proven",
+            "date_added",
+            sqlite_where=text("came_by = 'open' AND verified_at IS NULL"),
+            postgresql_where=text("came_by = 'open' AND verified_at IS NULL"),
+        ),
         # An id is never given out twice: chats name their owner by it without a foreign key.
         {"sqlite_autoincrement": True},
     )

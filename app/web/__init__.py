@@ -10,6 +10,7 @@ from app.web import (
     alarm,
     chat,
     chat_account,
+    create,
     docs,
     embed,
     health,
@@ -21,7 +22,7 @@ from app.web import (
     setup,
     signin,
 )
-from app.web.account import confirm, pin, sessions
+from app.web.account import address, confirm, elsewhere, pin, profile, sessions
 from app.web.account import conversations as account_conversations
 from app.web.account import password as account_password
 from app.web.account import phone as account_phone
@@ -63,7 +64,8 @@ from app.web.admin import (
     roster_wizard,
 )
 from app.web.admin import programs as admin_programs
-from app.web.signin import code, leaving, link, password, whatsapp, widget
+from app.web.create import proof as account_proof
+from app.web.signin import code, leaving, link, password, social, whatsapp, widget
 
 BLUEPRINTS = [
     health.bp,
@@ -75,6 +77,7 @@ BLUEPRINTS = [
     chat_account.bp,
     signin.bp,
     register.bp,
+    create.bp,
     recovery.bp,
     alarm.bp,
     setup.bp,
@@ -88,6 +91,8 @@ ROUTES = [
     account_conversations,
     account_password,
     account_phone,
+    account_proof,
+    address,
     admin_programs,
     api_keys,
     audit,
@@ -99,6 +104,7 @@ ROUTES = [
     conversations_files,
     conversations_saved,
     dashboard,
+    elsewhere,
     explain,
     files,
     grants,
@@ -121,6 +127,7 @@ ROUTES = [
     person_edit,
     person_phone,
     pin,
+    profile,
     program_emergency,
     program_forms,
     roles,
@@ -130,6 +137,7 @@ ROUTES = [
     roster_pairs,
     roster_wizard,
     sessions,
+    social,
     whatsapp,
     widget,
 ]

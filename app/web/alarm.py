@@ -1,4 +1,4 @@
-"""What somebody does who is told of a stranger: disown a sign-in, or lift a pause, by mail."""
+"""What somebody does who is told of a stranger, by mail: disown, take back, lift a pause."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 
 from app.addresses import BadAddress
-from app.core.entry import disowning, pausing
+from app.core.entry import address_back, disowning, pausing
 from app.core.errors import LinkDead, TooManyTries, WrongCode
 from app.core.proof.codes import NotSixDigits, RanOut
 from app.edge import devices, identity
@@ -50,6 +50,25 @@ def not_me(token: str) -> ResponseReturnValue:
     except LinkDead as refusal:
         return _dead(refusal, token)
     return render_template("alarm/not_me.html", form=form, email=user.mailbox)
+
+
+@bp.route("/address-back/<token>", methods=["GET", "POST"])
+@door
+def give_address_back(token: str) -> ResponseReturnValue:
+    """The button of the mail to an old address: only the POST takes the account back there."""
+    form = PressForm()
+    try:
+        if form.validate_on_submit():
+            mailbox = address_back.give_back(db, token, terms=terms(), origin=identity.origin())
+            commit()
+            session["recovering"] = mailbox
+            words = _("The account has its old address again, and every session was ended.")
+            flash(words, "success")
+            return redirect(url_for("recovery.reset"), 303)
+        move = address_back.read_link(db, token, terms=terms())
+    except LinkDead as refusal:
+        return _dead(refusal, token)
+    return render_template("alarm/address_back.html", form=form, move=move)
 
 
 @bp.route("/lift-pause/<token>", methods=["GET", "POST"])

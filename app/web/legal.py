@@ -19,7 +19,7 @@ from flask_babel import get_locale
 
 from app.core import mailbox, outbox, throttle
 from app.core.desk import rollups
-from app.core.entry import renewing
+from app.core.entry import address_back, renewing
 from app.core.learning import exporting, retention
 from app.core.people import roles, sessions
 from app.core.proof import codes
@@ -45,7 +45,7 @@ class Edition:
     templates: tuple[str, ...]
 
 
-PRIVACY = Edition(2, date(2026, 11, 22), "5c36a8f720e111b8", ("privacy.html", "privacy_kept.html"))
+PRIVACY = Edition(2, date(2026, 11, 22), "c4058f404a038890", ("privacy.html", "privacy_kept.html"))
 TERMS = Edition(1, date(2026, 11, 21), "2f3a6f5fa52c3337", ("terms.html",))
 
 THEME_LIFETIME = timedelta(days=365)
@@ -145,6 +145,7 @@ def kept() -> dict[str, timedelta | None]:
         "exports": exporting.KEPT_FOR,
         "idle": timedelta(seconds=settings.SESSION_IDLE),
         "mails": mailbox.KEPT,
+        "moves": address_back.LIFETIME,
         "remembered": timedelta(seconds=settings.REMEMBERED_LIFETIME),
         "saved": timedelta(days=saved) if (saved := settings.SAVED_KEEP_DAYS) else None,
         "sessions": sessions.KEPT,

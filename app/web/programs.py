@@ -10,6 +10,7 @@ from app.core.learning import chat, programs
 from app.edge import identity
 from app.edge.db import db
 from app.edge.guards import signed_in
+from app.edge.ours import ours
 
 bp = Blueprint("programs", __name__)
 
@@ -17,6 +18,8 @@ bp = Blueprint("programs", __name__)
 @bp.get("/")
 def home() -> ResponseReturnValue:
     """Go where this visitor belongs."""
+    if identity.limited() is not None:
+        return redirect(url_for("programs.select"))
     if identity.presence() is not None:
         return redirect(url_for("admin.home" if identity.has_role() else "programs.select"))
     if "signed_out" in g:
@@ -32,9 +35,13 @@ def old_home() -> ResponseReturnValue:
 
 
 @bp.get("/program_select")
-@signed_in
 def select() -> ResponseReturnValue:
-    """Show the programs that are open to this person, searched and sorted by category."""
+    """Show the programs that are open to this person, searched and sorted by category.
+
+    Who has yet to prove an address sees which ones are open to everybody, if the settings let them.
+    """
+    if identity.limited() is not None:
+        return _look_around()
     user = identity.user()
     q, category = request.args.get("q", "")[:200], request.args.get("category", "")
     listing = programs.listing(db, user.id, search=q, category=category)
@@ -48,6 +55,18 @@ def select() -> ResponseReturnValue:
         is_new=programs.is_new,
         label_of=lambda kind: _(programs.CATEGORIES.get(kind or "standard", kind)),
         q=q,
+    )
+
+
+def _look_around() -> ResponseReturnValue:
+    if ours().settings.LIMITED_SESSION != "look":
+        return redirect(url_for("create.code"), 303)
+    return render_template(
+        "programs/look.html",
+        programs=programs.open_to_all(db),
+        intro_of=programs.intro_of,
+        is_new=programs.is_new,
+        label_of=lambda kind: _(programs.CATEGORIES.get(kind or "standard", kind)),
     )
 
 

@@ -142,7 +142,9 @@ def ask_again() -> ResponseReturnValue:
         return redirect(url_for("recovery.forgot"), 303)
     commit()
     flash(_("Check your mail. A new one is on its way, if one can be sent now."), "success")
-    return redirect(url_for("recovery.reset"), 303)
+    # In the browser that registered the code alone will do: its password waits there.
+    waits = identity.limited() is not None
+    return redirect(url_for("create.code" if waits else "recovery.reset"), 303)
 
 
 def _asked(purpose: Purpose, email: str) -> ResponseReturnValue:

@@ -55,6 +55,8 @@ class ProofForm(DoorForm):
 @at_fixed_time
 def begin() -> ResponseReturnValue:
     """Take a name and an address; the answer is the same for everybody, the mail is not."""
+    if ours().settings.REGISTRATION == "open":
+        return redirect(url_for("create.begin"), 303)
     form = WhoForm()
     if form.validate_on_submit():
         try:

@@ -12,7 +12,7 @@ function isRun(letters) {
 
 /** The words of the form's other fields that a password must not be made of. */
 function knownWords(field) {
-  const others = field.form.querySelectorAll("[name=last_name], [type=email]");
+  const others = field.form.querySelectorAll("[name=last_name], [name=full_name], [type=email]");
   return Array.from(others)
     .flatMap((other) => [other.value, other.value.split("@")[0]])
     .map((word) => word.trim().toLowerCase())

@@ -281,6 +281,9 @@ def test_pages_of_an_account(
     learner.goto("/account")
     expect(page.get_by_role("button", name="Sign out everywhere else")).to_be_visible()
     look.at(page, "account")
+    for part in ("profile", "email"):
+        learner.goto(f"/account/{part}")
+        look.at(page, f"account {part}")
     learner.goto("/account/password")
     for typed, name in (("kettle", "short"), ("amber lant", "enough"), ("x" * 16, "run")):
         learner.fill(password=typed)

@@ -11,7 +11,16 @@ from sqlalchemy import func, select
 
 from app.addresses import BadAddress
 from app.core.audit import Event, Origin
-from app.core.entry import by_code, by_link, letters, pausing, recovery, registration, signin
+from app.core.entry import (
+    by_code,
+    by_link,
+    creating,
+    letters,
+    pausing,
+    recovery,
+    registration,
+    signin,
+)
 from app.core.entry.by_code import Door
 from app.core.errors import (
     CannotSignIn,
@@ -396,6 +405,8 @@ def press(db, terms, purpose, token):
         pausing.lift_by_link(db, token, terms=terms, origin=HERE)
     elif purpose is Purpose.REGISTRATION:
         registration.finish_by_link(db, token, NEW, terms=terms, origin=HERE)
+    elif purpose is Purpose.CREATE:
+        creating.prove_by_link(db, token, None, NEW, terms=terms, origin=HERE)
     elif purpose is Purpose.SIGN_IN:
         linked = by_link.read(db, token, terms=terms)
         by_link.prove(db, linked, Door(purpose, 15 * MINUTE), origin=HERE)
@@ -412,7 +423,9 @@ def test_a_hundred_wrong_codes_close_the_way_until_the_button_is_pressed(
     db, people, terms, clock, mails, purpose
 ):
     people.listed("Lovelace", ADA, "A1")
-    if purpose is not Purpose.REGISTRATION:
+    if purpose is Purpose.CREATE:
+        people.account(ADA, password=None, came_by="open")
+    elif purpose is not Purpose.REGISTRATION:
         people.account(ADA, password=None if purpose is Purpose.SETUP else "three green kettles")
     type_wrong_codes(db, clock, terms, purpose)
     clock.shift(timedelta(days=30))

@@ -44,7 +44,7 @@ def made(app, settings, db, people):
             purpose = PURPOSES[kind].value if kind in PURPOSES else None
             facts = {"address": ADA, "code_id": 7, "until": until, "purpose": purpose}
             facts |= {"counted_as": ADA, "ends_at": until, "at": until, "agent": "Firefox on Linux"}
-            facts |= {"pin_id": pin_id}
+            facts |= {"pin_id": pin_id, "email": ADA, "stamp": "a stamp", "move": 1}
         message = OutgoingMessage(
             id=1, kind=kind.value, recipient=ADA, facts=facts or {"address": ADA},
             sealed=columns.pop("sealed", sealed), created_at=WRITTEN,

@@ -75,7 +75,9 @@ def is_in(visitor):
 def titles(visitor):
     response = visitor.get("/account")
     assert response.status_code == 200
-    return [" ".join(each.text.split()) for each in visitor.page(response).select("h3")]
+    return [
+        " ".join(each.text.split()) for each in visitor.page(response).select(".whereabouts h3")
+    ]
 
 
 def endings(visitor):

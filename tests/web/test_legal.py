@@ -17,7 +17,7 @@ from app import answers, config, create_app
 from app.config import ROOT
 from app.core import mailbox, outbox, throttle
 from app.core.desk import rollups
-from app.core.entry import renewing
+from app.core.entry import address_back, renewing
 from app.core.learning import exporting
 from app.core.people import sessions
 from app.core.people.roles import AREAS, WORDS
@@ -104,6 +104,7 @@ def test_who_is_signed_in_may_read_them_too(people):
 # What they say is what the program does. ------------------------------------------------------
 
 GOES_BY = [
+    (address_back, "LIFETIME", timedelta(days=409), "409 days after the change"),
     (ledger, "KEPT", 17, "until 17 newer lists were applied"),
     (codes, "REMEMBERED", timedelta(hours=31), "31 hours after it ran out"),
     (devices, "LIFETIME", 401 * 86400, "401 days after you last signed in"),
@@ -274,6 +275,7 @@ SAID_AS = {
     "credentials": "Other ways to sign in",
     "profiles": "full name and country",
     "saved_conversations": "Conversations that you saved",
+    "address_moves": "Your former address",
     "active_people": "When you were active",
     "audit_entries": "The audit log",
     "audit_floods": "Counts of tries",
@@ -288,6 +290,7 @@ SAID_AS = {
     "outgoing_messages": "Mails to you",
     "quota_uses": "Questions a day",
     "role_grants": "Your account",
+    "registrations": "What you asked for",
     "roles": "your roles",
     "roster_changes": "The history of the list",
     "roster_edits": "The history of the list",

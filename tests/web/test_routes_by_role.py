@@ -44,14 +44,20 @@ LEARNERS = """
 /account/conversations
 /account/conversations/<conversation_id>
 /account/conversations/<conversation_id>/delete
+/account/email
+/account/email/<token>
 /account/password
 /account/phone
 /account/phone/code
 /account/phone/remove
 /account/pin
 /account/pin/remove
+/account/profile
 /account/sessions/<int(max=2147483647):session_id>/end
 /account/sessions/end-others
+/account/ways/<provider>
+/account/ways/<provider>/confirm
+/account/ways/<provider>/remove
 /chat
 /chat/<code>
 /chat/<code>/clear
@@ -77,6 +83,7 @@ LOOKING = {
 """POST routes that ask for a permission to read alone, and why."""
 
 VALUES = {"token": "x" * 60, "code": "NOPE", "filename": "app.css", "conversation_id": "x"}
+VALUES |= {"provider": "google"}
 
 
 def permissions_of(words: str) -> set[str]:

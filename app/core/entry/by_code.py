@@ -31,7 +31,7 @@ from app.core.errors import (
     TooManyTries,
     WrongCode,
 )
-from app.core.people import roles, users
+from app.core.people import limited, roles, users
 from app.core.proof import codes, pins
 from app.core.proof.codes import RanOut
 from app.core.roster import entitlements
@@ -149,6 +149,8 @@ def claim(db: Session, email: str, code_id: int, door: Door, origin: Origin) -> 
     codes.use(db, door.purpose, mailbox, code_id, counted_as=address)
     if found is None:
         return _open(db, address, email, door, origin).id
+    # Who asked for an account with this address elsewhere may have been anybody.
+    limited.end_of(db, address)
     # A way that wrong codes closed for good is open again once its owner came in by another.
     codes.open_again(db, address)
     return found[0].id

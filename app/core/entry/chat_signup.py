@@ -23,7 +23,7 @@ from app.core.entry import by_pin, letters, opening, unopened
 from app.core.entry.terms import Terms
 from app.core.errors import LinkDead, NoLongerListed
 from app.core.outbox import Kind
-from app.core.people import locales, users
+from app.core.people import limited, locales, users
 from app.core.proof import links, pins, stamps
 from app.core.proof.links import Link
 from app.core.proof.pins import Found
@@ -200,6 +200,7 @@ def confirm(db: Session, token: str, *, terms: Terms, origin: Origin) -> Found:
     user = asked.user
     locale = asked.pin.data.get("locale") or user.locale
     _claim(db, user, verified_at=clock.now(), locale=locale)
+    limited.end_of(db, user.counted_as)
     pin = pins.of(db, user.id)
     if pin is None or pin.mark != asked.pin.mark:
         raise LinkDead

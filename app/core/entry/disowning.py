@@ -1,7 +1,8 @@
 """'This wasn't me': who did not sign in themselves shuts every door to their account by mail.
 
 The link works without signing in. It ends every session, takes the password away, which somebody
-else knows, with the PIN and the number that codes go to, and mails a way to a new password.
+else knows, with the PIN, the number that codes go to and the accounts elsewhere that sign in, and
+mails a way to a new password.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from app.core.entry import letters, own_phone, renewing
 from app.core.entry.terms import Terms
 from app.core.errors import LinkDead
 from app.core.outbox import Cap, Kind
-from app.core.people import sessions
+from app.core.people import limited, sessions
 from app.core.people.sessions import NOT_ME
-from app.core.proof import links, pins, stamps
+from app.core.proof import credentials, links, pins, stamps, ways
 from app.core.proof.links import Link
 from app.models.access import SignInSession
 from app.models.people import User
@@ -51,14 +52,25 @@ def disown(db: Session, token: str, *, terms: Terms, origin: Origin) -> str:
     )
     if claimed is None:
         raise LinkDead
-    pins.drop(db, user.id)
-    renewing.end_mailed(db, user)
-    renewing.remember_former(db, user)
-    own_phone.take_away(db, user)
-    _end_sessions(db, user.id)
+    shut_all(db, user)
     audit.record(db, Event.INTRUSION_REPORTED, origin, user_id=user.id)
     letters.send(db, Kind.RESET, user.email, terms=terms, cap=Cap.NONE)
     return user.mailbox
+
+
+def shut_all(db: Session, user: User) -> None:
+    """End all that opens the account of `user`, as it was read, beside the password.
+
+    The caller took the password away, and mails a way to a new one.
+    """
+    pins.drop(db, user.id)
+    limited.end_of(db, user.counted_as)
+    renewing.end_mailed(db, user)
+    renewing.remember_former(db, user)
+    own_phone.take_away(db, user)
+    for each in ways.PROVIDERS:
+        credentials.remove(db, user.id, each)
+    _end_sessions(db, user.id)
 
 
 def _end_sessions(db: Session, user_id: int) -> None:

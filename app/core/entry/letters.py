@@ -17,11 +17,11 @@ from app.addresses import canonical
 from app.core import clock, outbox
 from app.core.entry.terms import Terms
 from app.core.outbox import Cap, Kind
-from app.core.people import roles, users
+from app.core.people import limited, roles, users
 from app.core.proof import codes
 from app.core.roster.files import surname_key
 from app.models.access import Purpose
-from app.models.people import User
+from app.models.people import CameBy, User
 from app.models.rosters import RosterLine
 
 RESET_LIFETIME = timedelta(hours=1)
@@ -29,6 +29,7 @@ SETUP_LIFETIME = timedelta(hours=24)
 UNPAUSE_LIFETIME = timedelta(hours=1)
 ONCE_A_DAY = {Kind.NO_ACCOUNT, Kind.NOT_LISTED, Kind.SPELLING}
 PURPOSES = {
+    Kind.CREATE_ACCOUNT: Purpose.CREATE,
     Kind.INVITATION: Purpose.SETUP,
     Kind.PAUSED: Purpose.UNPAUSE,
     Kind.PIN_PAUSED: Purpose.UNPAUSE,
@@ -56,6 +57,9 @@ def to_register(db: Session, email: str, last_name: str | None) -> Kind:
 def to_recover(db: Session, email: str, last_name: str | None) -> Kind:
     """The answer to who forgot a password or never had one; None asks for no name."""
     known = _known(db, email)
+    # Asked about everybody, so that every address costs the same queries.
+    is_awaited = limited.is_awaited(db, canonical(email))
+    has_role = roles.has_any(db, known.person[0].id if known.person else 0)
     if known.person is None:
         return _on_list(known, last_name, Kind.NO_ACCOUNT)
     user, listed = known.person
@@ -65,6 +69,9 @@ def to_recover(db: Session, email: str, last_name: str | None) -> Kind:
     named = last_name is not None and user.last_name.strip()
     if named and surname_key(last_name or "") != surname_key(user.last_name):
         return Kind.NAME_DIFFERS
+    asked_for = is_awaited or user.came_by == CameBy.OPEN.value
+    if asked_for and not has_role and not _is_opened(user):
+        return Kind.CREATE_ACCOUNT
     return Kind.RESET if user.has_password() else Kind.SETUP
 
 
@@ -86,6 +93,27 @@ def to_sign_in(db: Session, email: str, *, is_open: bool, for_roles: bool = True
     return Kind.PASSWORD_NEEDED if has_role and not for_roles else Kind.SIGN_IN_CODE
 
 
+def to_create(db: Session, email: str, *, is_open: bool, has_way: bool = False) -> Kind:
+    """The answer to who asks for an account on our pages; `is_open` takes who is on no list too.
+
+    An account that nobody has opened yet may be asked for again and again. `has_way` says that a
+    way in from elsewhere waits for a proof of the mailbox: it may join an account that is opened,
+    but for who has a role, whose password alone lets them add one.
+    """
+    known = _known(db, email)
+    # Asked about nobody too, so that every address costs the same queries.
+    has_role = roles.has_any(db, known.person[0].id if known.person else 0)
+    if known.person is None:
+        kind = _on_list(known, None, Kind.CREATE_ACCOUNT if is_open else Kind.NOT_LISTED)
+        return Kind.CREATE_ACCOUNT if kind is Kind.REGISTRATION_CODE else kind
+    user, listed = known.person
+    if users.shut_out_reason(user, listed=listed) is not None:
+        return Kind.SHUT_OUT
+    if not has_role and (has_way or not _is_opened(user)):
+        return Kind.CREATE_ACCOUNT
+    return Kind.HAVE_ACCOUNT if user.has_password() else Kind.SETUP
+
+
 def to_sign_up(db: Session, email: str, *, is_open: bool) -> Kind:
     """The answer to who asks for an account in a chat; `is_open` takes who is on no list too.
 
@@ -99,8 +127,7 @@ def to_sign_up(db: Session, email: str, *, is_open: bool) -> Kind:
     user, listed = known.person
     if users.shut_out_reason(user, listed=listed) is not None:
         return Kind.SHUT_OUT
-    opened = user.verified_at is not None or user.has_password()
-    return Kind.CHAT_HAVE_ACCOUNT if opened else Kind.CHAT_SIGNUP
+    return Kind.CHAT_HAVE_ACCOUNT if _is_opened(user) else Kind.CHAT_SIGNUP
 
 
 @dataclass(frozen=True)
@@ -189,6 +216,10 @@ def _known(db: Session, email: str) -> _Known:
         .distinct()
     )
     return _Known(users.find(db, address, email), users.is_shared(db, address), set(names))
+
+
+def _is_opened(user: User) -> bool:
+    return user.verified_at is not None or user.has_password()
 
 
 def _on_list(known: _Known, last_name: str | None, unknown: Kind) -> Kind:

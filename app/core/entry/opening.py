@@ -15,7 +15,7 @@ from app.core.entry import signin
 from app.core.entry.signin import Entered
 from app.core.entry.terms import Terms
 from app.core.errors import LinkDead, NoLongerListed
-from app.core.people import users
+from app.core.people import limited, users
 from app.core.proof import codes
 from app.core.roster import entitlements
 from app.models.access import Purpose
@@ -81,15 +81,23 @@ def open_listed(
 
 
 def open_unlisted(
-    db: Session, address: str, email: str, came_by: CameBy, origin: Origin, *, proven: bool = True
+    db: Session,
+    address: str,
+    email: str,
+    came_by: CameBy,
+    origin: Origin,
+    *,
+    last_name: str = "",
+    proven: bool = True,
 ) -> User:
     """Open an account without a password for somebody who is on no list.
 
     `proven` says that the mailbox is. Raises `LinkDead` where the address has an account by now.
     """
     return _open(
-        db, address, origin, last_name="", email=email, hash_=None, came_by=came_by, proven=proven
-    )
+        db, address, origin, last_name=last_name, email=email, hash_=None, came_by=came_by,
+        proven=proven,
+    )  # fmt: skip
 
 
 def _open(
@@ -123,6 +131,8 @@ def _open(
     except IntegrityError:
         db.rollback()
         raise LinkDead from None
+    if proven:
+        limited.end_of(db, address)
     actor_id = user.id if proven else None  # Whoever asked may be anybody.
     audit.record(db, Event.ACCOUNT_OPENED, origin, user_id=user.id, actor_id=actor_id)
     return user

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ from app.core.entry.terms import Terms
 from app.core.errors import N_, Refusal, TooManyTries, WrongCode
 from app.core.outbox import Cap, Kind
 from app.core.people import sessions, users
-from app.core.proof import credentials
+from app.core.proof import credentials, ways
 from app.core.proof.codes import RanOut
 from app.core.proof.credentials import NotFree
 from app.core.throttle import Limit
@@ -118,6 +119,23 @@ def prove(
     if former:
         _end_sessions(db, user, origin, user.id, but_session)
     _tell(db, user, Kind.PHONE_ADDED, Event.PHONE_ADDED, number, origin, user.id)
+
+
+def remove_own(
+    db: Session,
+    user: User,
+    origin: Origin,
+    *,
+    but_session: int,
+    by_code: bool,
+    closed: Collection[CredentialKind] = (),
+) -> None:
+    """As `remove`, by the person themselves. Raises `LastWay` where nothing else lets them in.
+
+    `by_code` and `closed` are as in `ways.is_last`.
+    """
+    ways.check_not_last(db, user, PHONE, by_code=by_code, closed=closed)
+    remove(db, user, origin, by=user.id, but_session=but_session)
 
 
 def remove(

@@ -27,7 +27,7 @@ from app.models.access import Purpose
 from app.models.people import User
 
 LINKS = {Purpose.RESET: Link.RESET, Purpose.SETUP: Link.SETUP}
-MAILED = (Link.RESET, Link.SETUP, Link.REGISTRATION, Link.NOT_ME, Link.UNPAUSE)
+MAILED = (Link.RESET, Link.SETUP, Link.CREATE, Link.REGISTRATION, Link.NOT_ME, Link.UNPAUSE)
 """The links whose holders may ask for a new mail once they are dead."""
 
 
@@ -163,15 +163,17 @@ def _set_by_code(
     if found is None:
         raise WrongCode
     user, listed = found
-    _keep_out(db, user, listed, NotBoth(WrongCode(), None), fitting.purpose, terms, origin)
+    # Who asked for their account on our pages sets their first password, as who was given one.
+    purpose = Purpose.SETUP if fitting.purpose is Purpose.CREATE else fitting.purpose
+    _keep_out(db, user, listed, NotBoth(WrongCode(), None), purpose, terms, origin)
     user = renewing.as_read(db, user)
     unfit = renewing.problem_for(db, user, password, terms)
     if unfit is not None:
-        choosing.refuse_password(db, fitting.purpose, address, unfit, origin)
+        choosing.refuse_password(db, purpose, address, unfit, origin)
     if not codes.is_unused(db, fitting.code_id):
         raise WrongCode
     try:
-        return _let_in(db, user, fitting.purpose, password, terms, origin)
+        return _let_in(db, user, purpose, password, terms, origin)
     except LinkDead:
         raise WrongCode from None
 

@@ -16,17 +16,20 @@ from app.core.audit import Event, Origin
 from app.core.entry.terms import Terms
 from app.core.errors import N_, LinkDead, PasswordRefused
 from app.core.outbox import Cap, Kind
-from app.core.people import roles, sessions
-from app.core.proof import codes, credentials, guesses, passwords, pins, stamps
+from app.core.people import limited, roles, sessions
+from app.core.proof import codes, credentials, guesses, passwords, pins, stamps, ways
 from app.core.throttle import Limit
 from app.database import UtcDateTime
 from app.models.access import CredentialKind, FormerPassword, Purpose, SignInSession
-from app.models.people import User
+from app.models.people import CameBy, User
 
 REMEMBERED = 5
 """Passwords that are not taken again, the present one among them."""
 
-MAILED = (Purpose.RESET, Purpose.SETUP, Purpose.UNPAUSE, Purpose.SIGN_IN, Purpose.API, Purpose.GPT)
+MAILED = (
+    Purpose.RESET, Purpose.SETUP, Purpose.CREATE, Purpose.UNPAUSE, Purpose.SIGN_IN, Purpose.API,
+    Purpose.GPT,
+)  # fmt: skip
 """What was mailed that opens the account, or is about its password; it ends with every new one."""
 
 BY_PHONE = (Purpose.SIGN_IN, Purpose.API)
@@ -56,10 +59,13 @@ def problem_for(db: Session, user: User, password: str, terms: Terms) -> Passwor
         .limit(REMEMBERED - 1)
     ).all()
     has_role = bool(roles.permissions_of(db, user.id))
+    least = terms.role_least if has_role else 0
+    if user.came_by == CameBy.OPEN.value:
+        least = max(least, terms.open_least)
     db.rollback()  # No transaction waits for bcrypt.
-    # What a role asks for is said only now, when it is proven who is asking.
-    if has_role and len(unicodedata.normalize("NFC", password)) < terms.role_least:
-        return passwords.too_short(password, terms.role_least)
+    # What an account asks for is said only now, when it is proven who is asking.
+    if len(unicodedata.normalize("NFC", password)) < least:
+        return passwords.too_short(password, least)
     with terms.lane():
         for stored in [user.password_hash, *former]:
             if hashing.is_readable(stored) and hashing.verify_password(
@@ -103,6 +109,7 @@ def renew(
     if proves_mailbox:
         if user.verified_at is None:
             pins.drop(db, user.id)
+        limited.end_of(db, user.counted_as)
         left_open = _left_open(db, user)
     end_mailed(db, user)
     remember_former(db, user)
@@ -127,8 +134,10 @@ def renew(
 
 def _left_open(db: Session, user: User) -> dict[str, Any]:
     """What opens the account beside the password that is new, for the mail that says so."""
-    numbers = credentials.of(db, user.id, CredentialKind.PHONE)
+    held = ways.of(db, user.id)
+    numbers = held[CredentialKind.PHONE]
     return {
+        "elsewhere_left": [each.value for each in ways.PROVIDERS if held[each]],
         "phone_left": phones.masked(numbers[0].identifier) if numbers else None,
         "pin_left": pins.of(db, user.id) is not None,
     }

@@ -12,7 +12,9 @@ from app.core.people.sessions import Lifetimes
 
 @dataclass(frozen=True)
 class Terms:
-    """`rounds` is bcrypt's cost; `least` and `role_least` are characters of a password.
+    """`rounds` is bcrypt's cost; `least` and what follows are characters of a password.
+
+    `role_least` is for who has a role, `open_least` for who asked for their account themselves.
 
     `lane` is entered around every hash: how many are computed at once, and who waits, is the
     edge's to say. It may raise `Busy`.
@@ -25,4 +27,5 @@ class Terms:
     least: int
     role_least: int
     service_words: Sequence[str]
+    open_least: int = 12
     lane: Callable[[], AbstractContextManager[None]] = nullcontext

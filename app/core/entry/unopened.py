@@ -1,4 +1,4 @@
-"""Accounts that were asked for in a chat and that nobody ever confirmed: how they go again."""
+"""Accounts that were asked for, openly or in a chat, and never confirmed: how they go again."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from app.core import audit, clock
 from app.core.audit import NOWHERE, Event, Origin
 from app.core.outbox import Kind
+from app.core.people import limited
 from app.core.proof import pins
 from app.models.access import Credential, SignInSession
+from app.models.invitations import Invitation
 from app.models.people import CameBy, RoleGrant, User, UserLoRootId
 from app.models.records import MessageState, OutgoingMessage
 
@@ -27,7 +29,8 @@ def drop(db: Session, user_ids: Sequence[int], origin: Origin, *, why: str) -> i
     waits = [MessageState.QUEUED.value, MessageState.SENDING.value]
     # Of an account that stays only the mail goes that is about what goes.
     theirs = messages.c.user_id.in_(select(User.id).where(_nobodys()))
-    about_this = or_(theirs, messages.c.kind == Kind.CHAT_SIGNUP.value)
+    asking = [Kind.CHAT_SIGNUP.value, Kind.CREATE_ACCOUNT.value]
+    about_this = or_(theirs, messages.c.kind.in_(asking))
     db.execute(
         delete(messages).where(
             messages.c.user_id.in_(user_ids), messages.c.state.in_(waits), about_this
@@ -46,17 +49,29 @@ def drop(db: Session, user_ids: Sequence[int], origin: Origin, *, why: str) -> i
 def tidy(db: Session, keep: timedelta) -> int:
     """Delete a batch of those that have waited for `keep` or longer; how many. The caller commits.
 
+    In a chat they are asked for by a PIN, on our pages by a registration: the newest one counts.
+
     Who is on a list, holds something, has a role or was ever signed in is not among them, and
     nobody whom an admin, an invitation or a database taken over made.
     """
-    old = (
+    since = clock.now() - keep
+    again = limited.asked_since(User.address.expression, since)
+    in_chat = (
         select(Credential.user_id)
         .join(User, User.id == Credential.user_id)
-        .where(Credential.kind == pins.KIND, Credential.created_at < clock.now() - keep)
-        .where(_nobodys())
+        .where(Credential.kind == pins.KIND, Credential.created_at < since)
+        .where(_nobodys(), ~again)
         .limit(BATCH)
     )
-    ids = list(db.scalars(old))
+    newer = exists().where(Credential.user_id == User.id, Credential.created_at >= since)
+    # Word for word as the index of those who were never proven has it.
+    openly = and_(User.came_by == literal_column("'open'"), User.verified_at.is_(None))
+    here = (
+        select(User.id)
+        .where(openly, User.date_added < since, _nobodys(), ~newer, ~again)
+        .limit(BATCH)
+    )
+    ids = list(db.scalars(in_chat)) or list(db.scalars(here))
     return drop(db, ids, NOWHERE, why="never_confirmed") if ids else 0
 
 
@@ -76,13 +91,19 @@ def tidy_pins(db: Session, keep: timedelta) -> None:
     )
 
 
+def is_nobodys(db: Session, user_id: int) -> bool:
+    """Whether this account was asked for and never opened, so that it may go at any time."""
+    return db.scalar(select(User.id).where(User.id == user_id, _nobodys())) is not None
+
+
 def _nobodys() -> ColumnElement[bool]:
     return and_(
-        User.came_by == CameBy.CHAT.value,
+        User.came_by.in_([CameBy.CHAT.value, CameBy.OPEN.value]),
         User.verified_at.is_(None),
         User.password_hash.is_(None),
         User.from_roster.is_(False),
         ~exists().where(UserLoRootId.user_id == User.id),
         ~exists().where(RoleGrant.user_id == User.id),
         ~exists().where(SignInSession.user_id == User.id),
+        ~exists().where(Invitation.address == User.address),
     )

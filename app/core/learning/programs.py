@@ -109,6 +109,13 @@ def listing(db: Session, user_id: int, *, search: str = "", category: str = "") 
     return Listing(found, all_open, categories)
 
 
+def open_to_all(db: Session) -> list[Program]:
+    """The active programs that ask for no LO Root ID, by name: what anybody may be told of."""
+    asks = exists().where(ProgramLoRootId.chatbot_id == Program.id)
+    found = select(Program).where(*on_shelf(), ~asks)
+    return list(db.scalars(found.order_by(func.lower(Program.name), Program.id)))
+
+
 def _tags(program: Program) -> set[str]:
     kind = program.category or "standard"
     return {kind, "new"} if is_new(program) else {kind}

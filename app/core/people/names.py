@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Any
 
 from app.core.errors import N_, Refusal
+
+LONGEST = 200
+"""Characters of a full name."""
+
+STEERING = re.compile("[\u2028-\u202e\u2066-\u2069]")
+"""Separators of lines, and what turns the direction of the text round it."""
+
+ADDRESS = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
 
 
 class NoName(Refusal):
@@ -14,6 +24,18 @@ class NoName(Refusal):
     code = "no_name"
     status = 422
     words = N_("Enter a last name without line breaks or other control characters.")
+
+
+class NoFullName(Refusal):
+    """What was typed as a full name cannot be one; the words say why."""
+
+    code = "no_full_name"
+    status = 422
+    words = N_("Enter your name.")
+
+    def __init__(self, words: str | None = None, **values: Any) -> None:
+        super().__init__(**values)
+        self.words = words or self.words
 
 
 class OddId(Refusal):
@@ -30,6 +52,29 @@ def checked_name(typed: str) -> str:
     if not name or not _is_text(name):
         raise NoName
     return name
+
+
+def checked_full_name(typed: str) -> str:
+    """A full name in NFC, with one blank where several stood. Raises `NoFullName`.
+
+    An address is no name: it was meant for the next field, or is to travel in our mails.
+    """
+    text = unicodedata.normalize("NFC", typed).strip()
+    if not _is_text(text) or STEERING.search(text):
+        raise NoFullName(N_("Enter your name without line breaks or other control characters."))
+    name = " ".join(text.split())
+    if not name:
+        raise NoFullName
+    if len(name) > LONGEST:
+        raise NoFullName(N_("A name can have %(most)s characters."), most=LONGEST)
+    if ADDRESS.search(name):
+        raise NoFullName(N_("Enter your name here, without an email or web address."))
+    return name
+
+
+def last_word(full_name: str) -> str:
+    """What stands for a last name where no list says it; empty for no name."""
+    return full_name.rpartition(" ")[2]
 
 
 def check_ids(lo_root_ids: Iterable[str]) -> None:

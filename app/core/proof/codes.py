@@ -30,7 +30,7 @@ DIGITS = 6
 LIMIT = Limit(tries=5, window=timedelta(minutes=15), ceiling=100)
 """Wrong tries of one purpose and address; the ceiling is NIST's (SP 800-63B-4 §3.2.2)."""
 
-BY_MAIL = (Purpose.REGISTRATION, Purpose.RESET, Purpose.SETUP)
+BY_MAIL = (Purpose.REGISTRATION, Purpose.RESET, Purpose.SETUP, Purpose.CREATE)
 """What a mail to who asked for a password may carry: its reader cannot know which one it is."""
 
 OF_ONE_DOOR = (Purpose.SIGN_IN, Purpose.API, Purpose.GPT)

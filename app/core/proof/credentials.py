@@ -50,8 +50,10 @@ def use(db: Session, kind: CredentialKind, identifier: str) -> int | None:
     )
 
 
-def add(db: Session, user_id: int, kind: CredentialKind, identifier: str) -> None:
-    """Give somebody a way in that they proved just now.
+def add(
+    db: Session, user_id: int, kind: CredentialKind, identifier: str, *, name: str = ""
+) -> None:
+    """Give somebody a way in that they proved just now; its `name` is for them to know it by.
 
     Raises `NotFree` where another account has it, also where that one was first of two at once.
     """
@@ -59,7 +61,8 @@ def add(db: Session, user_id: int, kind: CredentialKind, identifier: str) -> Non
     added = db.scalar(
         insert(cast(Table, Credential.__table__))
         .values(
-            user_id=user_id, kind=kind.value, identifier=identifier, data={},
+            user_id=user_id, kind=kind.value, identifier=identifier,
+            data={"name": name} if name else {},
             created_at=clock.now(),
         )
         .on_conflict_do_nothing()

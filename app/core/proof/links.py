@@ -22,8 +22,11 @@ SKEW = timedelta(seconds=60)
 class Link(StrEnum):
     """What a link is for; a token of one purpose opens no other."""
 
+    ADDRESS = "address"
+    ADDRESS_BACK = "address-back"
     CHAT_PROFILE = "chat-profile"
     CHAT_SIGNUP = "chat-signup"
+    CREATE = "create"
     FIRST_ADMIN = "first-admin"
     NOT_ME = "not-me"
     REGISTRATION = "registration"

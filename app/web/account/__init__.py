@@ -7,9 +7,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from app.core.entry import changing, own_phone
-from app.core.learning import keeping
+from app.core.entry import changing
+from app.core.learning import keeping, reasons
 from app.core.people import places, whereabouts
+from app.core.people import profile as profiles
 from app.core.people.agents import Agent
 from app.core.people.sessions import Presence
 from app.core.proof import pins
@@ -17,6 +18,7 @@ from app.edge import identity
 from app.edge.db import db
 from app.edge.guards import signed_in
 from app.edge.ours import ours
+from app.web.account import naming, owned
 
 bp = Blueprint("account", __name__)
 
@@ -27,7 +29,10 @@ METHODS = {
     "api": _l("with a code, in another program"),
     "code": _l("with a code by mail"),
     "first_admin": _l("by the link of the first start"),
+    "github": _l("with GitHub"),
+    "google": _l("with Google"),
     "gpt": _l("with a code, in ChatGPT"),
+    "oidc": _l("with an account elsewhere"),
     "password": _l("with your password"),
     "registration": _l("when you registered"),
     "reset": _l("with a new password, by mail"),
@@ -46,11 +51,14 @@ def page() -> ResponseReturnValue:
     return render_template(
         "account/page.html",
         user=here.user,
-        saved=keeping.count(db, here.user.id),
+        profile=profiles.of(db, here.user),
+        languages=naming.language,
+        countries=naming.country,
+        ways=owned.ways_of(here),
         pin=pins.of(db, here.user.id),
         changed_at=changing.changed_at(db, here.user.id),
-        phone=own_phone.of(db, here.user.id),
-        whatsapp=ours().settings.whatsapp,
+        reasons=reasons.of(db, here.user),
+        saved=keeping.count(db, here.user.id),
         whereabouts=shown,
         more=more,
         methods=METHODS,

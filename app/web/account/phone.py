@@ -23,9 +23,10 @@ from app.edge.guards import freshly_proven, signed_in
 from app.edge.limits import door
 from app.edge.ours import ours, terms
 from app.edge.refusals import headers_of
+from app.edge.ways import code_opens
 from app.edge.words import say
 from app.phones import BadNumber
-from app.web.account import bp, present
+from app.web.account import bp, owned, present
 
 ASKED = "adding_phone"
 """Where the cookie keeps the number that a code went to."""
@@ -113,8 +114,10 @@ def phone_code() -> ResponseReturnValue:
 def phone_remove() -> ResponseReturnValue:
     """Take the number away; a code on its way there is dead, and so is what it opened elsewhere."""
     here = present()
-    user = here.user
-    own_phone.remove(db, user, identity.origin(), by=user.id, but_session=here.session_id)
+    own_phone.remove_own(
+        db, here.user, identity.origin(), but_session=here.session_id,
+        by_code=code_opens(has_role=here.has_role), closed=owned.closed(here),
+    )  # fmt: skip
     commit()
     flash(_("The number is removed. A mail to you says so too."), "success")
     return redirect(url_for("account.page"), 303)

@@ -10,6 +10,7 @@ from app.core.errors import N_
 WORDS = {
     Event.ACCOUNT_ADDED: N_("Account added"),
     Event.ACCOUNT_BROUGHT: N_("Brought over from a predecessor"),
+    Event.ACCOUNT_CLAIMED: N_("Passed to the owner of its address"),
     Event.ACCOUNT_DELETED: N_("Account deleted"),
     Event.ACCOUNT_EDITED: N_("Account edited"),
     Event.ACCOUNT_EXPLAINED: N_("Looked at why somebody cannot get in"),
@@ -20,6 +21,9 @@ WORDS = {
     Event.ACCOUNT_RESTORED: N_("Let in again"),
     Event.ACCOUNT_SUSPENDED: N_("Suspended"),
     Event.ACCOUNT_YIELDED: N_("What was set by hand gave way to a list"),
+    Event.ADDRESS_ASKED: N_("New address asked for"),
+    Event.ADDRESS_GIVEN_BACK: N_("Old address taken back"),
+    Event.ADDRESS_MOVED: N_("Address changed by its person"),
     Event.ADMIN_APPOINTED: N_("Admin appointed"),
     Event.AUDIT_HEAD_REMADE: N_("The audit chain's head was missing"),
     Event.AUDIT_PRUNED: N_("Old entries deleted"),
@@ -69,6 +73,7 @@ WORDS = {
     Event.PIN_REMOVED: N_("PIN for chats removed"),
     Event.PIN_USED: N_("PIN and passphrase given in a chat"),
     Event.PROFILE_ASKED: N_("Link to a profile asked for in a chat"),
+    Event.PROFILE_CHANGED: N_("Profile changed by its person"),
     Event.PROFILE_SAVED: N_("Profile saved by a mailed link"),
     Event.PROGRAM_ADDED: N_("Program added"),
     Event.PROGRAM_CHANGED: N_("Program changed"),
@@ -77,6 +82,7 @@ WORDS = {
     Event.PROGRAM_TRASHED: N_("Program put into the trash"),
     Event.RECOVERY_ASKED: N_("Help to get in asked for"),
     Event.REGISTRATION_ASKED: N_("Registration asked for"),
+    Event.REGISTRATION_PROVEN: N_("Address of a registration proven"),
     Event.REQUEST_REFUSED: N_("Request refused"),
     Event.RETENTION_SET: N_("Days to keep conversations set"),
     Event.ROLE_CHANGED: N_("Role changed"),
@@ -105,10 +111,13 @@ WORDS = {
     Event.SIGN_IN_ADMITTED: N_("Signed in"),
     Event.SIGN_IN_REFUSED: N_("Sign-in refused"),
     Event.TOKEN_RENEWED: N_("Token renewed"),
+    Event.WAY_ADDED: N_("Account elsewhere connected"),
+    Event.WAY_REMOVED: N_("Account elsewhere removed"),
 }
 
 AREAS = {
     "account": N_("Accounts"),
+    "address": N_("Addresses"),
     "audit": N_("Audit log"),
     "chat": N_("Chats"),
     "client": N_("Widget clients"),
@@ -126,6 +135,7 @@ AREAS = {
     "people": N_("Many people at once"),
     "phone": N_("Numbers"),
     "pin": N_("PINs for chats"),
+    "profile": N_("Profiles"),
     "program": N_("Programs"),
     "recovery": N_("Recovery"),
     "registration": N_("Registration"),
@@ -137,6 +147,7 @@ AREAS = {
     "sign_in": N_("Sign-ins"),
     "token": N_("Tokens"),
     "signup": N_("Sign-up in chats"),
+    "way": N_("Accounts elsewhere"),
 }
 
 

@@ -53,12 +53,16 @@ PROVIDER_STATES = {
 """What WhatsApp's provider reports, in words."""
 
 KINDS = {
+    Kind.ADDRESS_ASKED.value: N_("Confirm a new address"),
     Kind.ADDRESS_CHANGED.value: N_("Address changed"),
+    Kind.ADDRESS_MOVED.value: N_("Address changed by its person"),
+    Kind.ADDRESS_TAKEN.value: N_("New address has an account"),
     Kind.ADMIN_TEST.value: N_("Test mail"),
     Kind.CHAT_HAVE_ACCOUNT.value: N_("Has an account already (chat)"),
     Kind.CHAT_PROFILE.value: N_("Link to the profile (chat)"),
     Kind.CHAT_SIGNUP.value: N_("Confirm an account (chat)"),
     Kind.CHAT_TEST.value: N_("Test mail to oneself (chat)"),
+    Kind.CREATE_ACCOUNT.value: N_("Confirm an account"),
     Kind.HAVE_ACCOUNT.value: N_("Has an account already"),
     Kind.IMPORT_HELD.value: N_("An import is held"),
     Kind.INVITATION.value: N_("Invitation"),
@@ -81,6 +85,8 @@ KINDS = {
     Kind.SHUT_OUT.value: N_("Shut out"),
     Kind.SIGN_IN_CODE.value: N_("Sign-in code"),
     Kind.SPELLING.value: N_("Address shared by several"),
+    Kind.WAY_ADDED.value: N_("Account elsewhere connected"),
+    Kind.WAY_REMOVED.value: N_("Account elsewhere removed"),
     Kind.WELCOME.value: N_("Welcome"),
     Kind.WHATSAPP_CODE.value: N_("Code by WhatsApp"),
 }

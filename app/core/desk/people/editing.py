@@ -15,7 +15,7 @@ from app.addresses import canonical
 from app.core import audit, outbox
 from app.core.audit import Event, Origin
 from app.core.desk.people import guarding, standing
-from app.core.entry import renewing
+from app.core.entry import leaving, renewing
 from app.core.errors import N_, AddressTaken, NotFound, Refusal
 from app.core.outbox import Cap, Kind
 from app.core.people import names, sessions, users
@@ -23,7 +23,6 @@ from app.core.proof import stamps
 from app.core.roster import entitlements
 from app.models.access import SignInSession
 from app.models.people import Entitlement, Source, User
-from app.models.records import MessageState, OutgoingMessage
 
 
 class WouldClear(Refusal):
@@ -171,16 +170,7 @@ def _write(db: Session, before: User, values: dict[str, Any]) -> None:
 
 
 def _leave_the_old_address(db: Session, before: User, address: str) -> None:
-    renewing.end_mailed(db, before)
-    # A link is minted when its mail leaves: one that waits would open the account from the old
-    # mailbox.
-    waits = [MessageState.QUEUED.value, MessageState.SENDING.value]
-    db.execute(
-        update(OutgoingMessage)
-        .where(OutgoingMessage.user_id == before.id, OutgoingMessage.state.in_(waits))
-        .values(state=MessageState.HELD.value, sealed=None)
-        .execution_options(synchronize_session=False)
-    )
+    leaving.leave(db, before)
     sessions.end_all_of(db, SignInSession.user_id == before.id, "address_changed")
     for mailbox in (before.mailbox, address):
         outbox.queue(

@@ -13,7 +13,7 @@ from app.core.audit import Event, Origin
 from app.core.desk.people import guarding
 from app.core.entry import own_phone
 from app.core.proof import codes
-from app.models.access import Code, Credential, CredentialKind, TryCount
+from app.models.access import Code, Credential, CredentialKind, Registration, TryCount
 from app.models.conversations import Exchange
 from app.models.people import User, UserLoRootId
 from app.models.programs import DisclaimerAcceptance
@@ -54,6 +54,7 @@ def remove_all(
     _forget_numbers(db, ids)
     _forget_tries(db, addresses)
     _drop(db, UserLoRootId, UserLoRootId.user_id.in_(ids))
+    _drop(db, Registration, Registration.address.in_(addresses))
     waits = [MessageState.QUEUED.value, MessageState.SENDING.value]
     to_go = or_(OutgoingMessage.state.in_(waits), OutgoingMessage.channel == Channel.WHATSAPP.value)
     _drop(db, OutgoingMessage, OutgoingMessage.user_id.in_(ids), to_go)

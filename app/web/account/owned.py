@@ -1,0 +1,89 @@
+"""The ways to sign in that somebody has here, as their account page shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import current_app
+
+from app.core.people.sessions import Presence
+from app.core.proof import ways
+from app.edge.db import db
+from app.edge.ours import ours
+from app.edge.ways import code_opens
+from app.models.access import Credential, CredentialKind
+
+BRANDS = {CredentialKind.GITHUB: "GitHub", CredentialKind.GOOGLE: "Google"}
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Somebody elsewhere who vouches for people: what this person has there, oldest first."""
+
+    kind: CredentialKind
+    name: str
+    held: list[Credential]
+    is_last: bool
+    may_connect: bool
+    may_part: bool
+
+
+@dataclass(frozen=True)
+class Owned:
+    """All ways at once; `whatsapp` says that codes by it can be had here."""
+
+    by_code: bool
+    whatsapp: bool
+    phone: Credential | None
+    phone_is_last: bool
+    providers: list[Provider]
+
+
+def ways_of(here: Presence) -> Owned:
+    """What lets this person in, and what of it is the last; the password aside."""
+    settings = ours().settings
+    by_code = code_opens(has_role=here.has_role)
+    held = ways.of(db, here.user.id)
+    phones = held[CredentialKind.PHONE]
+    sole = {
+        kind: ways.is_last(held, here.user, kind, by_code=by_code, closed=closed(here))
+        for kind in ways.OPENING
+    }
+    offered = [_provider(kind, list(held[kind]), is_last=sole[kind]) for kind in ways.PROVIDERS]
+    return Owned(
+        by_code=by_code,
+        whatsapp=settings.whatsapp,
+        phone=phones[0] if phones else None,
+        phone_is_last=sole[CredentialKind.PHONE],
+        providers=[each for each in offered if each.held or each.may_connect],
+    )
+
+
+def closed(here: Presence) -> set[CredentialKind]:
+    """The kinds that open nothing here now: switched off, or not for people with a role."""
+    found = {kind for kind in ways.PROVIDERS if not _is_configured(kind)}
+    for_roles = ours().settings.CODE_SIGN_IN_ROLES or not here.has_role
+    if not (ours().settings.whatsapp and for_roles):
+        found.add(CredentialKind.PHONE)
+    return found
+
+
+def _provider(kind: CredentialKind, held: list[Credential], *, is_last: bool) -> Provider:
+    views = current_app.view_functions
+    return Provider(
+        kind=kind,
+        name=BRANDS.get(kind) or _setting("OIDC_NAME") or "OpenID Connect",
+        held=held,
+        is_last=bool(held) and is_last,
+        may_connect=not held and "account.connect" in views and _is_configured(kind),
+        may_part=bool(held) and "account.disconnect" in views,
+    )
+
+
+def _is_configured(kind: CredentialKind) -> bool:
+    return bool(_setting(f"{kind.value.upper()}_CLIENT_ID"))
+
+
+def _setting(name: str) -> Any:
+    return getattr(ours().settings, name, None)
