@@ -18,13 +18,13 @@ from app.database import Base
 Schema = Mapping[str, type[pl.DataType]]
 """The names and kinds of columns."""
 
-BATCH = 10_000
+BATCH = 5_000
 """Rows that are written or read at once."""
 
 ROWS = 10
 """Rows that one statement of SQLite inserts: one by one takes a fifth longer."""
 
-TOGETHER = 5
+TOGETHER = 3
 """Batches that are handed on together."""
 
 CACHE = 24_576
