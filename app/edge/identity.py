@@ -159,13 +159,17 @@ def enter(entered: Entered, target: str) -> Response:
     return response
 
 
-def look_around(token: str, target: str, *, remember: bool) -> Response:
-    """Put a limited session into a fresh cookie and go to `target`."""
-    former = look_token()
-    if former is not None and limited_sessions.end(db, former):
+def look_around(look: str, target: str, *, remember: bool) -> Response:
+    """Put the token of a limited session into a fresh cookie and go to `target`."""
+    former, looked = token(), look_token()
+    if former is not None:
+        # Somebody signed in here in another tab meanwhile: their cookie goes, and its session too.
+        sessions.end_session(db, former, "replaced")
+        commit()
+    if looked is not None and limited_sessions.end(db, looked):
         commit()
     session.clear()
-    session[LOOK] = token
+    session[LOOK] = look
     session.permanent = remember
     return redirect(target, 303)
 

@@ -123,12 +123,16 @@ def at_fixed_time(view: Callable[P, R]) -> Callable[P, R]:
                     db.rollback()
                     # Waking takes the time of a write, which must lie before the moment too.
                     wake_if_wanted()
-                    _wait_from(g.get("turn_began", started))
+                    wait_from(g.get("turn_began", started))
 
     return timed
 
 
-def _wait_from(started: float) -> None:
+def wait_from(started: float) -> None:
+    """Wait for the moment after `started` at which an answer tells nothing by its time.
+
+    The transaction must be over.
+    """
     span = ours().settings.ANSWER_TIME
     if span > 0:
         taken = time.monotonic() - started

@@ -1,5 +1,6 @@
 """Another address for one's account: proven there, told to the old one, taken back from it."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from sqlalchemy import select, update
 from app.core import clock
 from app.core.entry import address_back
 from app.models.access import Credential, CredentialKind, Registration, SignInSession
+from app.models.invitations import Invitation
 from app.models.moves import AddressMove
 from app.models.people import CameBy, User, UserLoRootId
 from app.models.records import AuditEntry, MessageState, OutgoingMessage
@@ -106,6 +108,19 @@ def test_the_answer_is_the_same_whoever_has_the_address(ada, mails, people, db):
     assert mails.to(THIEF)[-1]["Subject"] == "This address has a Rollcall account already"
     assert OLD not in mails.text(THIEF)
     assert len(mails.to(NEW)) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_answer_comes_at_the_same_moment_whoever_has_the_address(ada, people, app, monkeypatch):
+    people.account(THIEF)
+    monkeypatch.setattr(app.extensions["rollcall"].settings, "ANSWER_TIME", 0.3)
+    token, took = ada.token("/account/email"), []
+    for email in (NEW, THIEF, THIRD):
+        began = time.monotonic()
+        ada.client.post("/account/email", data={"csrf_token": token, "email": email})
+        took.append(time.monotonic() - began)
+    assert min(took) >= 0.3
+    assert max(took) - min(took) < 0.1
 
 
 @pytest.mark.parametrize(
@@ -332,3 +347,48 @@ def test_the_notice_to_the_old_mailbox_leaves_however_soon_the_next_change_comes
     assert len(mails.to(OLD)) == 1, "that of the sign-in on a new device alone"
     due(db, "address_moved", clock.now())
     assert ada.get(mails.link(OLD)).status_code == 200
+
+
+def test_no_other_alarms_keep_the_notice_to_the_old_mailbox_back(people, visitors, mails, db):
+    people.account(OLD, verified_at=clock.now())
+    for number in range(6):
+        visitors().sign_in(OLD, number=number)
+    thief = visitors()
+    thief.sign_in(OLD)
+    ask(thief, THIEF)
+    assert thief.submit(mails.link(THIEF)).location == "/account"
+    held = select(OutgoingMessage.kind).where(OutgoingMessage.state == MessageState.HELD.value)
+    assert set(db.scalars(held)) == {"new_device"}
+    assert visitors().submit(mails.link(OLD)).location == "/reset-password"
+    assert addresses(db) == [OLD]
+
+
+def test_nobody_keeps_an_account_away_by_asking_for_its_old_address(
+    app, ada, visitors, mails, db, monkeypatch
+):
+    """Its owner was invited there once: that invitation was not the other account's."""
+    settings = app.extensions["rollcall"].settings
+    monkeypatch.setattr(settings, "REGISTRATION", "open")
+    db.add(Invitation(address=OLD, invited_at=clock.now() - timedelta(days=40)))
+    db.commit()
+    undo = move(ada, mails, THIEF)
+    fields = {"full_name": "Mallory", "email": OLD, "password": AMBER}
+    visitors().submit("/create-account", **fields)
+    assert addresses(db) == [OLD, THIEF]
+    assert visitors().submit(undo).location == "/reset-password"
+    assert addresses(db) == [OLD]
+
+
+@pytest.mark.parametrize("proven", [True, False], ids=["proven", "asked for alone"])
+def test_an_address_that_was_shared_goes_back_unless_somebody_has_it_alone(
+    people, mails, visitors, db, proven
+):
+    shared = {"address": None, "shared_address": OLD}
+    ada = people.signed_in(OLD.title(), verified_at=clock.now(), **shared)
+    ask(ada)
+    assert ada.submit(mails.link(NEW)).location == "/account"
+    undo = mails.link(OLD.title())
+    columns = {"verified_at": clock.now()} if proven else {"came_by": CameBy.OPEN.value}
+    people.account(OLD, password=None, **columns)
+    assert visitors().submit(undo).status_code == (409 if proven else 303)
+    assert addresses(db) == ([NEW, OLD] if proven else [None])

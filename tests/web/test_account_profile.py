@@ -130,7 +130,7 @@ def test_each_open_program_has_its_reasons(people, db):
 def test_who_has_none_is_told_whom_to_ask_and_the_emergency_says_until_when(people, db):
     people.program("NOT", name="Closed", ids=["id-9"])
     ada = people.signed_in(ADA)
-    assert "Noor in room 4 can tell you which class opens one." in said(ada, id="programs")
+    assert "Ask Noor in room 4 which class opens one." in said(ada, id="programs")
     emergency.begin(db, hours=2, reason="The list is broken", by=None, origin=NOWHERE)
     db.commit()
     assert "Closed Open to everybody for now, until" in said(ada, id="programs")

@@ -17,7 +17,7 @@ from app.core.entry import creating
 from app.core.entry.creating import Wish
 from app.core.errors import Refusal
 from app.core.outbox import Kind
-from app.edge import ours
+from app.edge import identity, ours
 from app.models.access import Credential, CredentialKind, Registration, SignInSession
 from app.models.people import Profile, User
 from app.models.records import AuditEntry, OutgoingMessage
@@ -121,6 +121,8 @@ MALFORMED = [
     ({"name": "E" * 201}, "full-name", "A name can have 200 characters."),
     ({"name": "Eve\nDijk"}, "full-name", "line breaks"),
     ({"name": "\u202eeve"}, "full-name", "control characters"),
+    ({"name": "Eve\u200b Dijk"}, "full-name", "control characters"),
+    ({"name": "\u200d"}, "full-name", "Enter your name."),
     ({"name": "Win at www.prize.example"}, "full-name", "without an email or web address"),
     ({"email": ""}, "create-email", "Enter an address like"),
     ({"email": "eve@harbour"}, "create-email", "Enter an address like"),
@@ -215,6 +217,19 @@ def test_a_listed_person_gets_the_account_that_the_list_has(visitor, people, mai
     user = person(db, ADA)
     assert (user.last_name, user.from_roster, user.came_by) == ("Lovelace", True, None)
     assert db.get(Profile, user.id).full_name == "Augusta King"
+    assert "BCC" in visitor.get("/program_select").text
+
+
+def test_an_account_that_waits_is_the_lists_once_its_person_is_listed(visitor, people, mails, db):
+    people.program("BCC", ids=["A1"])
+    create(visitor, ADA, name="Mallory")
+    people.listed("Lovelace", ADA, "A1")
+    user = person(db, ADA)
+    assert (user.last_name, user.from_roster, user.came_by) == ("Lovelace", True, None)
+    visitor.submit("/first-time-password", last_name="lovelace", email=ADA)
+    assert kinds(db, ADA)[-1] == Kind.CREATE_ACCOUNT.value
+    assert type_code(visitor, mails.code(ADA)).status_code == 303
+    assert person(db, ADA).last_name == "Lovelace"
     assert "BCC" in visitor.get("/program_select").text
 
 
@@ -340,6 +355,34 @@ def test_who_proves_by_a_mailed_code_elsewhere_is_in_without_what_the_stranger_s
     squatted.client.post(
         "/create-account/code", data={"csrf_token": squatted.token("/login"), "code": old}
     )
+    check_lost(squatted, visitors, db)
+
+
+def test_a_limited_session_does_not_tell_that_its_address_has_an_account(
+    visitors, people, mails, db
+):
+    people.account(ADA, verified_at=clock.now())
+    stranger, owner = visitors(), visitors()
+    create(stranger, ADA, OTHER)
+    owner.submit("/login/code", email=ADA)
+    owner.submit("/login/code/enter", code=mails.code(ADA))
+    assert is_in(owner)
+    owner.submit("/forgot-password", email=ADA)
+    code = mails.code(ADA)
+    owner.submit("/reset-password", email=ADA, code=code, password="seven amber lanterns")
+    assert visitors().sign_in(ADA, "seven amber lanterns").status_code == 303
+    assert f"Check your mail: {ADA}" in stranger.get("/program_select").text
+    # It is worth nothing all the same.
+    assert type_code(stranger, code).status_code == 400
+    assert visitors().sign_in(ADA, OTHER).status_code == 401
+
+
+def test_the_name_that_was_typed_keeps_nobody_from_a_first_password(squatted, visitors, mails, db):
+    owner = visitors()
+    owner.submit("/first-time-password", last_name="van Dijk", email=EVE)
+    assert kinds(db)[-1] == Kind.CREATE_ACCOUNT.value
+    data = {"email": EVE, "code": mails.code(EVE), "password": PASSWORD}
+    assert owner.submit("/setup-password", **data).status_code == 303
     check_lost(squatted, visitors, db)
 
 
@@ -531,3 +574,35 @@ def test_what_nobody_confirmed_goes_and_everything_else_stays(visitors, people, 
         "added@x.example", "new@x.example",
     }  # fmt: skip
     assert set(db.scalars(select(Registration.address))) == {"again@x.example", "new@x.example"}
+
+
+def test_an_account_that_an_admin_gave_its_address_is_an_admins(people, app, db):
+    """It came by a chat and was used there, which leaves no session."""
+    parts = app.extensions["rollcall"]
+    longer = clock.now() - timedelta(days=8)
+    chat = {"password": None, "came_by": "chat", "verified_at": longer, "date_added": longer}
+    user = people.account(EVE, **chat)
+    pin = {"kind": CredentialKind.PIN.value, "identifier": "18151852", "data": {"through": "GPT"}}
+    db.add(Credential(user_id=user.id, created_at=longer, **pin))
+    db.commit()
+    path = f"/admin/people/{user.id}/edit"
+    edited = people.admin().submit(path, last_name="Dijk", email=ADA, expires_on="", locale="")
+    assert edited.status_code == 303
+    with app.app_context():
+        jobs.drop_unconfirmed(parts.sessions, parts.settings)
+    assert (person(db, ADA).verified_at, person(db, ADA).came_by) == (None, None)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_who_looks_around_is_signed_in_no_more(app, visitor, people, db):
+    """Somebody signed in while another tab was at a provider that vouches for no address."""
+    people.account(ADA)
+    visitor.sign_in(ADA)
+    cookie = f"rollcall={visitor.client.get_cookie('rollcall').value}"
+    with app.test_request_context("/", headers={"Cookie": cookie}):
+        wish = Wish("Eve", EVE, None, (CredentialKind.GITHUB, "1815"))
+        token = creating.begin(identity.db, wish, is_open=True, terms=ours.terms(), origin=NOWHERE)
+        identity.db.commit()
+        identity.look_around(token, "/", remember=False)
+    db.rollback()
+    assert db.scalars(select(SignInSession.end_reason)).all() == ["replaced"]

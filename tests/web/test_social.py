@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import time_machine
 from pytest_httpserver import HTTPServer
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -22,6 +25,7 @@ from app.core.proof.social import ENTRA, of_openid
 from app.models.access import Credential, CredentialKind, Registration, SignInSession
 from app.models.people import Profile, User, UserLoRootId
 from app.models.records import AuditEntry
+from app.web.signin import social
 from tests.conftest import PASSWORD, Visitor
 from tests.providers import CLIENT, DISCOVERY, Github, Liar, Openid, json_of, new_key
 
@@ -75,6 +79,12 @@ def liar(environment: dict[str, str], httpserver: HTTPServer) -> Liar:
 def without_codes(environment: dict[str, str]) -> None:
     """A mailed code signs nobody in."""
     environment["CODE_SIGN_IN"] = "false"
+
+
+@pytest.fixture
+def at_a_moment(environment: dict[str, str]) -> None:
+    """What could tell who exists is answered at a fixed moment."""
+    environment["ANSWER_TIME"] = "0.5"
 
 
 @pytest.fixture
@@ -181,11 +191,22 @@ def test_a_list_decides_who_gets_an_account_where_it_must(
     assert "not on the list" in mails.text(EVE)
 
 
-def test_who_may_not_be_here_stays_out_and_is_told_by_mail(google, visitors, people, db, mails):
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("status", "Inactive"),
+        ("expiry_date", datetime(2020, 1, 1, tzinfo=UTC)),
+        ("from_roster", True),
+    ],
+    ids=["suspended", "expired", "off the list"],
+)
+def test_who_may_not_be_here_stays_out_and_is_told_by_mail(
+    google, visitors, people, db, mails, column, value
+):
     google.know("g-4", email=ADA, email_verified=True)
     user = people.account(ADA, verified_at=clock.now())
     assert through(visitors(), google, "g-4").status_code == 303
-    user.status = "Inactive"
+    setattr(user, column, value)
     db.commit()
     for subject in ("g-4", "g-5"):  # By what is linked, and by the address alone.
         google.know(subject, email=ADA, email_verified=True)
@@ -217,20 +238,30 @@ def test_a_proven_account_is_linked_and_keeps_all_that_it_has(google, visitors, 
 def test_an_account_that_nobody_proved_goes_to_the_owner_of_its_address(
     google, visitors, people, mails, db
 ):
-    attacker = people.signed_in(ADA, came_by="open")
+    attacker = people.signed_in(ADA, came_by="open", last_name="Mallory")
     attacker.submit("/forgot-password", email=ADA)
     link = mails.link(ADA)
     user = db.scalars(select(User)).one()
     # What could not be added through our pages is dropped all the same.
     db.add(Credential(user_id=user.id, kind="github", identifier="666", created_at=clock.now()))
+    db.add(Credential(user_id=user.id, kind="pin", identifier="12345678", created_at=clock.now()))
+    db.add(SignInSession(token_hash="p" * 64, user_id=user.id, method="api", audience="api",
+                         refresh_hash="r" * 64, created_at=clock.now(), last_seen_at=clock.now(),
+                         expires_at=clock.now() + timedelta(days=1)))  # fmt: skip
+    db.add(Profile(user_id=user.id, full_name="Eve Mallory", country="NL"))
     db.add(Registration(token_hash="t" * 64, address=ADA, email=ADA, full_name="Eve",
                         created_at=clock.now(), expires_at=clock.now()))  # fmt: skip
     db.commit()
-    google.know("g-8", email=ADA, email_verified=True)
+    google.know("g-8", email=ADA, email_verified=True, name="Ada Lovelace")
     owner = visitors()
     assert through(owner, google, "g-8").status_code == 303
+    assert db.get_one(User, user.id, populate_existing=True).last_name == "Lovelace"
+    assert db.scalars(select(Profile.full_name)).all() == ["Ada Lovelace"]
     assert is_in(owner)
     assert not is_in(attacker)
+    db.rollback()
+    left = db.scalars(select(SignInSession.method).where(SignInSession.ended_at.is_(None))).all()
+    assert left == ["google"], "what programs held for the stranger is over too"
     assert visitors().sign_in(ADA, PASSWORD).status_code == 401
     assert visitors().get(link).status_code == 410
     db.rollback()
@@ -282,7 +313,12 @@ def test_github_is_known_by_its_number_and_its_verified_primary_address(
     assert count(db, User, Credential) == 2
 
 
-def test_two_callbacks_at_once_make_one_account(google, app, visitors, db):
+@pytest.mark.parametrize("account", [None, "unproven", "proven"])
+def test_two_callbacks_at_once_make_one_account_or_link_one(
+    google, app, visitors, people, db, account
+):
+    if account is not None:
+        people.account(ADA, verified_at=clock.now() if account == "proven" else None)
     google.know("g-9", email=ADA, email_verified=True, name="Ada Lovelace")
     pairs = [(each, google.agree(go(each), "g-9")) for each in (visitors() for _ in range(4))]
     together = threading.Barrier(len(pairs))
@@ -348,11 +384,30 @@ def test_microsoft_says_in_words_of_its_own_that_an_address_is_verified(issuer, 
     assert of_openid(CredentialKind.OIDC, "Work", issuer, claims).vouched is vouched
 
 
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ("  Ada  Lovelace ", "Ada Lovelace"),
+        ("Free money at www.evil.example", ""),
+        ("https://evil.example", ""),
+        ("evil@evil.example", ""),
+        ("Ada\u202eecalevoL", ""),
+        ("Ada\0", ""),
+        ("\ud800", ""),
+        (7, ""),
+        ("a" * 90_000, "a" * 200),
+    ],
+)
+def test_a_name_from_elsewhere_is_what_somebody_could_type_here_or_none(said, taken):
+    claims = {"sub": "s", "email": ADA, "email_verified": True, "name": said}
+    assert of_openid(CredentialKind.OIDC, "Work", "https://x.example", claims).full_name == taken
+
+
 # What is refused. -----------------------------------------------------------------------------
 
 
 @on_sqlite
-def test_an_answer_that_fits_no_attempt_of_this_browser_is_refused(liar, visitors, db):
+def test_an_answer_that_fits_no_attempt_of_this_browser_is_refused(liar, github, visitors, db):
     def refused(visitor: Visitor, query: str, path: str = CALLBACK) -> None:
         answer = visitor.get(f"{path}?{query}")
         assert answer.status_code == 400, query
@@ -370,6 +425,9 @@ def test_an_answer_that_fits_no_attempt_of_this_browser_is_refused(liar, visitor
     refused(other, f"code=c&state={state}")
     go(other, "oidc")
     refused(other, f"code=c&state={state}")
+    refused(here, f"code=c-1&state={state}", "/login/github/callback")
+    with time_machine.travel(clock.now() + timedelta(minutes=16), tick=False):
+        refused(here, f"code=c&state={state}")
     assert liar.asked == [], "refused before the provider was called"
     assert here.get(f"{CALLBACK}?code=c&state={state}").status_code == 303
     refused(visitors(), f"code=c&state={state}")
@@ -473,15 +531,16 @@ def test_a_provider_that_describes_itself_wrongly_is_not_gone_to(liar, app, visi
 
 
 @on_sqlite
+@pytest.mark.parametrize("names", [("key 0", "key 1"), ("key", "key")], ids=["new", "old"])
 def test_a_new_key_of_the_provider_is_fetched_and_no_connection_waits_for_it(
-    liar, app, visitors, db
+    liar, app, visitors, db, names
 ):
     pool = app.extensions["rollcall"].engine.pool
     held: list[int] = []
-    for number in range(2):
+    for name in names:
         here = visitors()
         place = go(here, "oidc")
-        liar.key = new_key(f"key {number}")
+        liar.key = new_key(name)
         liar.published = [liar.key]
         liar.will_say(place)
         answer_with = liar.token
@@ -516,16 +575,53 @@ def test_what_is_not_in_the_id_token_is_asked_for(liar, visitors, db):
 def test_a_slow_provider_is_given_up_within_seconds(liar, visitors):
     here = visitors()
     state = state_of(go(here, "oidc"))
+    let_go = threading.Event()
 
     def drip() -> Iterator[bytes]:
-        for _ in range(40):
-            yield b" "
-            time.sleep(0.25)
+        try:
+            for _ in range(60):
+                yield b" "
+                time.sleep(0.25)
+        except GeneratorExit:
+            let_go.set()
+            raise
 
     liar.token = lambda: Response(drip())
     began = time.monotonic()
     assert here.get(f"{CALLBACK}?code=c&state={state}").status_code == 502
     assert time.monotonic() - began < 6.5
+    assert let_go.wait(3), "no thread of ours goes on waiting for it"
+
+
+@on_sqlite
+def test_who_is_to_prove_an_address_first_waits_as_long_whether_it_has_an_account_or_not(
+    liar, at_a_moment, visitors, people
+):
+    people.account(ADA, verified_at=clock.now())
+    for subject, email in (("s-1", ADA), ("s-2", EVE)):
+        here = visitors()
+        place = go(here, "oidc")
+        liar.will_say(place, sub=subject, email=email, email_verified=False)
+        began = time.monotonic()
+        assert here.get(f"{CALLBACK}?code=c&state={state_of(place)}").status_code == 303
+        assert time.monotonic() - began > 0.5
+
+
+@on_sqlite
+def test_no_more_than_a_part_of_the_threads_wait_for_a_provider(liar, app, visitors):
+    here = visitors()
+    place = go(here, "oidc")
+    liar.will_say(place)
+    with ExitStack() as waiting:
+        places = app.extensions["rollcall"].settings.WEB_THREADS // 4
+        for _ in range(places):
+            waiting.enter_context(social.away(places))
+        for path in (f"{CALLBACK}?code=c&state={state_of(place)}", "/login/oidc"):
+            answer = here.get(path)
+            assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+        assert visitors().get("/login").status_code == 200
+    assert liar.asked == []
+    assert visitors().get("/login/oidc").status_code == 302
 
 
 @on_sqlite
@@ -617,6 +713,9 @@ def test_the_buttons_stand_on_the_page_in_their_order(google, github, visitor):
         ("Continue with GitHub", "/login/github?next=/account"),
     ]
     assert page.select_one("a.provider-remembered")["href"].endswith("remember=1")
+    page = visitor.page(visitor.get("/create-account"))
+    links = [each["href"] for each in page.select("a.provider-plain")]
+    assert links == ["/login/google", "/login/github"]
 
 
 def test_half_a_provider_and_a_provider_in_the_clear_are_named_at_start():

@@ -69,8 +69,7 @@ def give_back(db: Session, token: str, *, terms: Terms, origin: Origin) -> str:
     open_still = exists().where(AddressMove.id == move.id, AddressMove.undone_at.is_(None))
     unmoved = and_(User.address.is_not_distinct_from(before.address), open_still)
     try:
-        if move.address is not None:
-            own_address.make_free(db, move.address, origin)
+        _make_free(db, move, origin)
         own_address.claim(
             db, before, unmoved, password_hash=None, email=move.email, address=move.address,
             shared_address=move.shared_address,
@@ -92,6 +91,17 @@ def give_back(db: Session, token: str, *, terms: Terms, origin: Origin) -> str:
     return move.address or move.email.strip()
 
 
+def _make_free(db: Session, move: AddressMove, origin: Origin) -> None:
+    """Raises `AddressTaken` where the old address is another account's alone by now."""
+    if move.address is not None:
+        own_address.make_free(db, move.address, origin)
+    elif move.shared_address is not None:
+        # Accounts that share it are told apart by their spelling; who has it alone is not.
+        own_address.let_go(db, move.shared_address, origin)
+        if any(each.address for each in users.counted_as(db, move.shared_address)):
+            raise AddressTaken
+
+
 def tidy(db: Session) -> None:
     """Forget the old addresses that no mailed link gives back any more. The caller commits."""
     db.execute(delete(AddressMove).where(AddressMove.moved_at < clock.now() - LIFETIME))
@@ -101,7 +111,7 @@ def _tell(db: Session, before: User, move: AddressMove, terms: Terms, origin: Or
     old = move.address or move.email.strip()
     outbox.queue(
         db, Kind.ADDRESS_MOVED, before.mailbox, user_id=before.id, locale=before.locale,
-        cap=Cap.ALARM, given_back=True, old=before.mailbox, new=old,
+        cap=Cap.NONE, given_back=True, old=before.mailbox, new=old,
     )  # fmt: skip
     letters.send(db, Kind.RESET, move.email, terms=terms, cap=Cap.NONE)
     audit.record(

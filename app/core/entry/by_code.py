@@ -142,22 +142,25 @@ def claim(db: Session, email: str, code_id: int, door: Door, origin: Origin) -> 
         raise PasswordNeeded
     mailbox = found[0].mailbox if found else address
     # What may have to be waited for comes before the code: in Redis no rollback gives it back.
+    is_first = False
     if found:
-        _note_proven(db, found[0].id)
+        is_first = _note_proven(db, found[0].id)
     else:
         entitlements.hold_list(db)
     codes.use(db, door.purpose, mailbox, code_id, counted_as=address)
     if found is None:
         return _open(db, address, email, door, origin).id
-    # Who asked for an account with this address elsewhere may have been anybody.
-    limited.end_of(db, address)
+    if is_first:
+        # Who asked for an account with this address elsewhere may have been anybody. A later proof
+        # ends nothing: else their limited session would tell that the address has an account.
+        limited.end_of(db, address)
     # A way that wrong codes closed for good is open again once its owner came in by another.
     codes.open_again(db, address)
     return found[0].id
 
 
-def _note_proven(db: Session, user_id: int) -> None:
-    """Hold the person's row, which comes first in every journey, and note that they were here.
+def _note_proven(db: Session, user_id: int) -> bool:
+    """Hold the person's row, which comes first in every journey; whether they are here first.
 
     The first proof of the mailbox is a change of the account: mailed links die with it, and what
     a stranger may have set up before is dropped.
@@ -166,8 +169,9 @@ def _note_proven(db: Session, user_id: int) -> None:
     first = mine.where(User.verified_at.is_(None)).values(verified_at=clock.now())
     if db.scalar(first.returning(User.id)) is not None:
         pins.drop(db, user_id)
-    else:
-        db.execute(mine.values(verified_at=User.verified_at))
+        return True
+    db.execute(mine.values(verified_at=User.verified_at))
+    return False
 
 
 def _open(db: Session, address: str, email: str, door: Door, origin: Origin) -> User:

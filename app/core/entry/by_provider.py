@@ -14,13 +14,22 @@ from sqlalchemy.orm import Session
 
 from app.core import audit
 from app.core.audit import Event, Origin
-from app.core.entry import claiming, creating, letters, linking, opening, renewing, signin
+from app.core.entry import (
+    claiming,
+    creating,
+    letters,
+    linking,
+    opening,
+    owning,
+    renewing,
+    signin,
+)
 from app.core.entry.creating import Wish
 from app.core.entry.signin import Entered
 from app.core.entry.terms import Terms
 from app.core.errors import N_, CannotSignIn, LinkDead, NoLongerListed, Refusal
 from app.core.outbox import Kind
-from app.core.people import roles, users
+from app.core.people import names, roles, users
 from app.core.proof import credentials, stamps
 from app.core.proof.credentials import NotFree
 from app.core.proof.social import Claim, NoAddress
@@ -144,17 +153,35 @@ def _link(db: Session, asked: Asked, user: User) -> None:
     is_owners = user.verified_at is not None
     if is_owners:
         _hold(db, user)
-        if credentials.of(db, user.id, claim.kind):
+        held = credentials.of(db, user.id, claim.kind)
+        if any(each.identifier == claim.identifier for each in held):
+            raise LinkDead  # It was linked just now, by another request of the same person.
+        if held:
             # Another account there had this address before: it may have been somebody else's.
             letters.send(db, Kind.HAVE_ACCOUNT, user.email, terms=asked.terms)
             _refuse(db, asked, OpensNothing(), "other_linked", user.id)
     else:
         claiming.take_over(db, user, asked.origin)
+        _name(db, user, claim.full_name)
     credentials.add(db, user.id, claim.kind, claim.identifier, name=claim.shown)
     linking.tell_added(
         db, user, claim.kind, provider=claim.provider, shown=claim.shown,
         origin=asked.origin, claimed=not is_owners,
     )  # fmt: skip
+
+
+def _name(db: Session, user: User, full_name: str) -> None:
+    """Call the owner as the provider does, and no longer as whoever asked for the account did."""
+    if user.came_by is None:  # A list or an admin says the last name.
+        owning.name(db, user.id, full_name)
+        return
+    db.execute(
+        update(User)
+        .where(User.id == user.id)
+        .values(last_name=names.last_word(full_name))
+        .execution_options(synchronize_session=False)
+    )
+    db.merge(Profile(user_id=user.id, full_name=full_name or None))
 
 
 def _hold(db: Session, user: User) -> None:
@@ -182,7 +209,7 @@ def _open(db: Session, asked: Asked, email: str) -> int:
             letters.send(db, Kind.NO_ACCOUNT, email, terms=asked.terms)
             _refuse(db, asked, OpensNothing(), "no_account")
         user = opening.open_unlisted(db, claim.address, email, CameBy.OPEN, origin)
-        user.last_name = claim.full_name.split(" ")[-1]
+        user.last_name = names.last_word(claim.full_name)
     if claim.full_name:
         db.add(Profile(user_id=user.id, full_name=claim.full_name))
     credentials.add(db, user.id, claim.kind, claim.identifier, name=claim.shown)

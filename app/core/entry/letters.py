@@ -65,8 +65,9 @@ def to_recover(db: Session, email: str, last_name: str | None) -> Kind:
     user, listed = known.person
     if users.shut_out_reason(user, listed=listed) is not None:
         return Kind.SHUT_OUT
-    # Who came without a list has no last name that theirs could differ from.
-    named = last_name is not None and user.last_name.strip()
+    # Who came without a list has none that theirs could differ from: whoever asked for the account,
+    # perhaps a stranger, typed a full name, and its last word may be less than their last name.
+    named = last_name is not None and user.came_by is None and user.last_name.strip()
     if named and surname_key(last_name or "") != surname_key(user.last_name):
         return Kind.NAME_DIFFERS
     asked_for = is_awaited or user.came_by == CameBy.OPEN.value

@@ -156,6 +156,11 @@ def make_free(db: Session, address: str, origin: Origin) -> None:
     """
     if users.is_shared(db, address):
         raise AddressTaken
+    let_go(db, address, origin)
+
+
+def let_go(db: Session, address: str, origin: Origin) -> None:
+    """Drop the account of this address where somebody asked for it and never proved it."""
     holder = select(User.id).where(User.address == address)
     unopened.drop(db, list(db.scalars(holder)), origin, why="address_moved")
 
@@ -186,7 +191,9 @@ def claim(db: Session, before: User, is_as_read: ColumnElement[bool], **values: 
 def _tell(db: Session, before: User, moved: AddressMove, origin: Origin) -> None:
     outbox.queue(
         db, Kind.ADDRESS_MOVED, before.mailbox, user_id=before.id, locale=before.locale,
-        cap=Cap.ALARM, move=moved.id, old=before.mailbox, new=moved.to_address,
+        # No cap: whoever fills the mailbox with other alarms first must not keep this one back,
+        # for it alone brings the account back, and the links of all others are dead by now.
+        cap=Cap.NONE, move=moved.id, old=before.mailbox, new=moved.to_address,
         user_agent=origin.user_agent, place=origin.place, at=clock.now().isoformat(),
     )  # fmt: skip
     audit.record(

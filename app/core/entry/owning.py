@@ -55,9 +55,9 @@ def enter(
     except WrongCode:
         db.rollback()
         signin.refuse(db, refusal, METHOD, origin, user_id=user.id, why="late")
-    limited.end_of(db, user.counted_as)
     renewing.end_mailed(db, user)
     if is_first:
+        limited.end_of(db, user.counted_as)
         _start_clean(db, user, row.full_name)
     _add_way(db, user, row, is_first, origin)
     audit.record(db, Event.REGISTRATION_PROVEN, origin, user_id=user.id, actor_id=user.id)

@@ -109,7 +109,8 @@ def renew(
     if proves_mailbox:
         if user.verified_at is None:
             pins.drop(db, user.id)
-        limited.end_of(db, user.counted_as)
+            # Not after that: a stranger's limited session would tell that there is an account.
+            limited.end_of(db, user.counted_as)
         left_open = _left_open(db, user)
     end_mailed(db, user)
     remember_former(db, user)

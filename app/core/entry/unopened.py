@@ -105,5 +105,8 @@ def _nobodys() -> ColumnElement[bool]:
         ~exists().where(UserLoRootId.user_id == User.id),
         ~exists().where(RoleGrant.user_id == User.id),
         ~exists().where(SignInSession.user_id == User.id),
-        ~exists().where(Invitation.address == User.address),
+        # One that is older was another account's, which went on to another address.
+        ~exists().where(
+            Invitation.address == User.address, Invitation.invited_at >= User.date_added
+        ),
     )

@@ -12,8 +12,8 @@ from app.core.errors import N_, Refusal
 LONGEST = 200
 """Characters of a full name."""
 
-STEERING = re.compile("[\u2028-\u202e\u2066-\u2069]")
-"""Separators of lines, and what turns the direction of the text round it."""
+JOINERS = {"\u200c", "\u200d"}
+"""What parts and joins letters, unseen, in the names of some languages."""
 
 ADDRESS = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
 
@@ -60,10 +60,10 @@ def checked_full_name(typed: str) -> str:
     An address is no name: it was meant for the next field, or is to travel in our mails.
     """
     text = unicodedata.normalize("NFC", typed).strip()
-    if not _is_text(text) or STEERING.search(text):
+    if not _is_text(text) or any(map(_is_unseen, text)):
         raise NoFullName(N_("Enter your name without line breaks or other control characters."))
     name = " ".join(text.split())
-    if not name:
+    if not any(map(str.isalnum, name)):
         raise NoFullName
     if len(name) > LONGEST:
         raise NoFullName(N_("A name can have %(most)s characters."), most=LONGEST)
@@ -81,6 +81,11 @@ def check_ids(lo_root_ids: Iterable[str]) -> None:
     """Let past LO Root IDs that can be kept. Raises `OddId`."""
     if not all(_is_text(each.strip()) for each in lo_root_ids):
         raise OddId
+
+
+def _is_unseen(letter: str) -> bool:
+    # Separators of lines, marks that turn the direction of the text round them, widths of nothing.
+    return unicodedata.category(letter) in {"Zl", "Zp", "Cf"} and letter not in JOINERS
 
 
 def _is_text(text: str) -> bool:

@@ -14,6 +14,8 @@ from typing import Any
 
 from app.addresses import BadAddress, canonical
 from app.core.errors import N_, Refusal
+from app.core.people import names
+from app.core.people.names import NoFullName
 from app.models.access import CredentialKind
 
 HOMES = {
@@ -139,9 +141,13 @@ def _email(found: Any) -> str | None:
 
 
 def _name(found: Any) -> str:
-    if not isinstance(found, str) or not _is_text(found):
+    if not isinstance(found, str):
         return ""
-    return " ".join(found.split())[:LONGEST_NAME]
+    try:
+        # What nobody may type as a name here must not come in by a provider, and reach our mails.
+        return names.checked_full_name(" ".join(found.split())[:LONGEST_NAME])
+    except NoFullName:
+        return ""
 
 
 def _is_text(text: str) -> bool:

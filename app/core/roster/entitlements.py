@@ -13,11 +13,14 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     Select,
+    and_,
     delete,
     except_,
     exists,
+    func,
     insert,
     literal,
+    literal_column,
     not_,
     select,
     tuple_,
@@ -72,7 +75,18 @@ def grant(db: Session, user_id: int, lo_root_ids: Iterable[str], source: Source)
 
 
 def _vouch(db: Session, whose: ColumnElement[bool]) -> None:
-    listed = exists().where(RosterLine.address == User.address, RosterLine.active.is_(True))
+    lines = (RosterLine.address == User.address, RosterLine.active.is_(True))
+    listed = exists().where(*lines)
+    # Whoever asked for an account that nobody proved may have been anybody: it is the list's now,
+    # by the list's name. Word for word as the index of those who were never proven has it.
+    openly = and_(User.came_by == literal_column("'open'"), User.verified_at.is_(None))
+    name = select(func.min(RosterLine.last_name)).where(*lines).scalar_subquery()
+    db.execute(
+        update(User)
+        .where(openly, whose, User.from_roster.is_(False), listed)
+        .values(last_name=name, came_by=None)
+        .execution_options(synchronize_session=False)
+    )
     db.execute(
         update(User)
         .where(whose, User.from_roster.is_(False), listed)

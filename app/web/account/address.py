@@ -18,9 +18,9 @@ from app.core.errors import LinkDead, Refusal, TooManyTries
 from app.edge import devices, identity
 from app.edge.db import commit, db
 from app.edge.dead_links import answer_dead
-from app.edge.fields import NO_ADDRESS
+from app.edge.fields import NO_ADDRESS, DoorForm
 from app.edge.guards import freshly_proven, signed_in
-from app.edge.limits import door
+from app.edge.limits import at_fixed_time, door
 from app.edge.ours import terms
 from app.edge.refusals import headers_of
 from app.edge.words import say
@@ -28,7 +28,7 @@ from app.models.people import User
 from app.web.account import bp, carry, present
 
 
-class AddressForm(FlaskForm):
+class AddressForm(DoorForm):
     """The address to be."""
 
     email = EmailField(_l("New email address"), [DataRequired(NO_ADDRESS)], id="new-email")
@@ -40,6 +40,7 @@ class PressForm(FlaskForm):
 
 @bp.route("/account/email", methods=["GET", "POST"])
 @door
+@at_fixed_time
 @signed_in
 @freshly_proven
 def email() -> ResponseReturnValue:

@@ -10,6 +10,7 @@ from typing import Any
 import requests
 from flask import g
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 ALL_WITHIN = 5.0
 """Seconds that all calls for one answer of ours may take together."""
@@ -21,7 +22,7 @@ PIECE = 16_384
 
 CALLERS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="provider")
 """A call is waited for no longer than it may take, wherever it hangs: at a name that nobody
-resolves, at a header that never ends. So many hang at most; who comes then is told so at once."""
+resolves, at a header that never ends. So many hang at most; who comes then is told so in time."""
 
 
 class TooLarge(requests.RequestException):
@@ -65,7 +66,8 @@ class Bounded(HTTPAdapter):
         left = max(0.1, until - time.monotonic())
         body = b""
         with super().send(request, stream=True, timeout=left, **options) as answer:
-            for piece in answer.iter_content(PIECE):
+            # As it comes: to wait for whole pieces would keep the thread for as long as it drips.
+            while piece := self._next(answer):
                 body += piece
                 if len(body) > LARGEST:
                     raise TooLarge
@@ -74,3 +76,9 @@ class Bounded(HTTPAdapter):
         # What follows takes the body from here, as if it had read it.
         answer._content = body
         return answer
+
+    def _next(self, answer: requests.Response) -> bytes:
+        try:
+            return answer.raw.read1(PIECE, decode_content=True) or b""
+        except HTTPError:
+            raise requests.ConnectionError from None

@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from authlib.integrations.flask_client import FlaskOAuth2App
+from joserfc.errors import BadSignatureError
 
 from app.web.signin import calls
 
@@ -80,9 +81,13 @@ class Client(FlaskOAuth2App):
             "iss": {"essential": True, "value": self.issuer},
             "aud": ours_alone,
         }
-        claims = super().parse_id_token(
-            token, nonce=nonce if self._with_nonce else None, leeway=LEEWAY, **options
-        )
+        options |= {"nonce": nonce if self._with_nonce else None, "leeway": LEEWAY}
+        try:
+            claims = super().parse_id_token(token, **options)
+        except BadSignatureError:
+            # A key that has no name, or the name of the one before it, may be new.
+            self.fetch_jwk_set(force=True)
+            claims = super().parse_id_token(token, **options)
         if claims is None or claims["aud"] not in (self.client_id, [self.client_id]):
             raise Unfit("no ID token for us alone")
         return claims

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar, cast
 
@@ -16,7 +17,7 @@ from app.edge import identity, providers
 from app.edge.db import commit, db
 from app.edge.guards import safe_next
 from app.edge.lanes import Hall
-from app.edge.limits import DOOR, limiter
+from app.edge.limits import DOOR, limiter, wait_from
 from app.edge.ours import ours, terms
 from app.edge.providers import Attempt, Link, Provider
 from app.edge.refusals import headers_of
@@ -138,11 +139,14 @@ def _let_in(claim: Claim, attempt: Attempt) -> ResponseReturnValue:
         terms=terms(),
         origin=identity.origin(),
     )
+    began = time.monotonic()
     found = by_provider.come_in(db, asked)
     if isinstance(found, Waiting):
         commit()
         target = url_for("create.code")
-        return identity.look_around(found.token, target, remember=attempt.remember)
+        response = identity.look_around(found.token, target, remember=attempt.remember)
+        wait_from(began)  # Else the time it took would tell whether the address has an account.
+        return response
     return come_in(found, safe_next(attempt.next) or home_of(found.user.id))
 
 

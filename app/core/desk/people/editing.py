@@ -130,7 +130,9 @@ def _values(db: Session, before: User, wanted: Edit) -> dict[str, Any]:
         if address != before.address:
             if address != before.shared_address and users.is_shared(db, address):
                 raise AddressTaken
-            values |= {"address": address, "shared_address": None, "verified_at": None}
+            # Unproven again, but an admin's now: not to be tidied away with what nobody opened.
+            values |= {"address": address, "shared_address": None}
+            values |= {"verified_at": None, "came_by": None}
     if wanted.expires_on != (before.expiry_date.date() if before.expiry_date else None):
         day = wanted.expires_on
         values["expiry_date"] = None if day is None else standing.good_until(day)
