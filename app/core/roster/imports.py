@@ -97,7 +97,7 @@ _WITH_TABLES = {
 
 _FRUGAL = {
     "POLARS_MAX_THREADS": "1",
-    "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:200,muzzy_decay_ms:0",
+    "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:100,muzzy_decay_ms:0",
 }
 """How that library goes about: the other cores are for those who sign in, and memory that it lets
 go is given back soon (jemalloc manual, TUNING)."""

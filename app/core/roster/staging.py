@@ -24,7 +24,7 @@ BATCH = 5_000
 ROWS = 10
 """Rows that one statement of SQLite inserts: one by one takes a fifth longer."""
 
-TOGETHER = 3
+TOGETHER = 2
 """Batches that are handed on together."""
 
 CACHE = 24_576
