@@ -7,7 +7,7 @@ from typing import Any
 from flask import g
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, StringField
+from wtforms import BooleanField, EmailField, PasswordField, StringField
 from wtforms.validators import DataRequired, Length
 
 NO_ADDRESS = _l("Enter an address like name@agency.example")
@@ -38,6 +38,11 @@ def email_field(id: str) -> Any:
 def code_field() -> Any:
     """The six digits of a mail."""
     return StringField(_l("Code"), [DataRequired(_l("Enter the code from the mail"))])
+
+
+def remember_field() -> Any:
+    """Whether this browser stays signed in."""
+    return BooleanField(_l("Remember me"), id="remember")
 
 
 def new_password_field() -> Any:

@@ -59,8 +59,11 @@ def lifetimes() -> Lifetimes:
     )
 
 
-def terms(lane: Lane = friends) -> Terms:
-    """What opening or mending an account goes by; its hashes are computed in `lane`."""
+def terms(lane: Lane = friends, *, remember: bool = False) -> Terms:
+    """What opening or mending an account goes by; its hashes are computed in `lane`.
+
+    `remember` is the wish of the browser that a new password lets in.
+    """
     settings = ours().settings
     return Terms(
         keys=keys(),
@@ -72,6 +75,7 @@ def terms(lane: Lane = friends) -> Terms:
         service_words=[settings.SERVICE_NAME],
         open_least=settings.OPEN_PASSWORD_MIN_LENGTH,
         lane=lane,
+        remember=remember,
     )
 
 

@@ -21,6 +21,7 @@ from app.edge.fields import (
     email_field,
     last_name_field,
     new_password_field,
+    remember_field,
 )
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import terms
@@ -54,12 +55,14 @@ class CodeForm(DoorForm):
     email = email_field("recovery-email")
     code = code_field()
     password = new_password_field()
+    remember = remember_field()
 
 
 class LinkForm(FlaskForm):
     """The password to be, for who came by the mail's link."""
 
     password = new_password_field()
+    remember = remember_field()
 
 
 @bp.route("/forgot-password", methods=["GET", "POST"])
@@ -166,7 +169,7 @@ def _by_code(purpose: Purpose) -> ResponseReturnValue:
                 form.email.data,
                 form.code.data,
                 form.password.data,
-                terms=terms(),
+                terms=terms(remember=form.remember.data),
                 origin=identity.origin(),
             )
         except BadAddress:
@@ -192,7 +195,7 @@ def _by_link(purpose: Purpose, token: str) -> ResponseReturnValue:
                     purpose,
                     token,
                     form.password.data,
-                    terms=terms(),
+                    terms=terms(remember=form.remember.data),
                     origin=identity.origin(),
                 )
                 return welcome(entered)

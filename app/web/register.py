@@ -23,6 +23,7 @@ from app.edge.fields import (
     email_field,
     last_name_field,
     new_password_field,
+    remember_field,
 )
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import ours, terms
@@ -48,6 +49,7 @@ class ProofForm(DoorForm):
     email = email_field("register-email")
     code = code_field()
     password = new_password_field()
+    remember = remember_field()
 
 
 @bp.route("/register", methods=["GET", "POST"])
@@ -94,7 +96,7 @@ def finish() -> ResponseReturnValue:
                 form.email.data,
                 form.code.data,
                 form.password.data,
-                terms=terms(),
+                terms=terms(remember=form.remember.data),
                 origin=identity.origin(),
             )
         except BadAddress:
@@ -119,7 +121,11 @@ def finish_by_link(token: str) -> ResponseReturnValue:
         asked = {"email": facts["address"]}
         if form.validate_on_submit():
             entered = registration.finish_by_link(
-                db, token, form.password.data, terms=terms(), origin=identity.origin()
+                db,
+                token,
+                form.password.data,
+                terms=terms(remember=form.remember.data),
+                origin=identity.origin(),
             )
             return welcome(entered)
     except NotBoth as refusal:

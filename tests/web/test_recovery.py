@@ -43,6 +43,32 @@ def test_forgot_leads_by_the_code_to_a_new_password(visitors, people, mails):
     assert visitors().sign_in(ADA, NEW).status_code == 303
 
 
+def is_remembered(db, answer):
+    db.rollback()
+    newest = db.scalars(select(SignInSession).order_by(SignInSession.id.desc())).first()
+    cookies = answer.headers.getlist("Set-Cookie")
+    kept = any("Expires" in each for each in cookies if each.startswith("rollcall="))
+    assert kept is (newest.idle_seconds is None)
+    return kept
+
+
+@pytest.mark.parametrize("wish", [{}, {"remember": "1"}])
+def test_who_asks_for_it_is_remembered_with_the_new_password(visitors, people, mails, db, wish):
+    people.account(ADA)
+    people.listed("Hopper", "grace@learn.agency.example")
+    visitors().submit("/forgot-password", email=ADA)
+    by_link = visitors().submit(mails.link(ADA), password=NEW, **wish)
+    assert is_remembered(db, by_link) is bool(wish)
+    visitors().submit("/forgot-password", email=ADA)
+    typed = {"email": ADA, "code": mails.code(ADA), "password": "eight amber lanterns"}
+    assert is_remembered(db, visitors().submit("/reset-password", **typed, **wish)) is bool(wish)
+    visitor = visitors()
+    visitor.submit("/register", last_name="Hopper", email="grace@learn.agency.example")
+    typed = {"email": "grace@learn.agency.example", "password": NEW}
+    typed["code"] = mails.code(typed["email"])
+    assert is_remembered(db, visitor.submit("/register/password", **typed, **wish)) is bool(wish)
+
+
 def test_a_code_works_in_another_browser_without_the_first_step(visitors, people, mails):
     people.account(ADA)
     visitors().submit("/forgot-password", email=ADA)

@@ -188,7 +188,7 @@ def prove_by_link(
     renewing.renew(
         db, user, password, method=METHOD, proves_mailbox=True, terms=terms, origin=origin
     )
-    return owning.admit(db, user, terms, origin, is_first=True, remember=False)
+    return owning.admit(db, user, terms, origin, is_first=True, remember=terms.remember)
 
 
 def _ask(

@@ -46,7 +46,9 @@ def open_account(
     codes.use(db, Purpose.REGISTRATION, address, code_id)
     user = open_listed(db, address, origin, password_hash=password_hash)
     lifetimes = terms.lifetimes
-    entered = signin.admit(db, user.id, METHOD, origin, remember=False, lifetimes=lifetimes)
+    entered = signin.admit(
+        db, user.id, METHOD, origin, remember=terms.remember, lifetimes=lifetimes
+    )
     return Opened(entered.user, entered.token, entered.remember, entered.session_id)
 
 

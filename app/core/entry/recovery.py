@@ -219,4 +219,6 @@ def _let_in(
     renewing.renew(
         db, user, password, method=method, proves_mailbox=True, terms=terms, origin=origin
     )
-    return signin.admit(db, user.id, method, origin, remember=False, lifetimes=terms.lifetimes)
+    return signin.admit(
+        db, user.id, method, origin, remember=terms.remember, lifetimes=terms.lifetimes
+    )

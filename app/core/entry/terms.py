@@ -29,3 +29,5 @@ class Terms:
     service_words: Sequence[str]
     open_least: int = 12
     lane: Callable[[], AbstractContextManager[None]] = nullcontext
+    remember: bool = False
+    """Whether the browser wishes to be remembered that a new password lets in."""

@@ -27,7 +27,7 @@ from app.core.proof.codes import NotSixDigits
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.dead_links import answer_dead
-from app.edge.fields import DoorForm, code_field, new_password_field
+from app.edge.fields import DoorForm, code_field, new_password_field, remember_field
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import ours, terms
 from app.edge.refusals import headers_of
@@ -56,6 +56,7 @@ class PasswordForm(FlaskForm):
     """The password to be, for who came by the mail's link in another browser."""
 
     password = new_password_field()
+    remember = remember_field()
 
 
 @bp.route("/create-account/code", methods=["GET", "POST"])
@@ -110,10 +111,11 @@ def by_link(token: str) -> ResponseReturnValue:
         if linked.takes_password:
             form = PasswordForm()
         if form.validate_on_submit():
+            asked = {"remember": form.remember.data} if linked.takes_password else {}
             password = form.password.data if linked.takes_password else None
             return _welcome(
                 creating.prove_by_link(
-                    db, token, look, password, terms=terms(), origin=identity.origin()
+                    db, token, look, password, terms=terms(**asked), origin=identity.origin()
                 )
             )
     except NotBoth as refusal:
