@@ -8,7 +8,7 @@ import sys
 
 from app.config import ROOT
 
-SPARED = {"openai", "polars", "twilio"}
+SPARED = {"bm25s", "numpy", "openai", "openpyxl", "polars", "twilio"}
 """Libraries that one kind of work needs: loaded with it, they would weigh on every process."""
 
 SCRIPT = f"""

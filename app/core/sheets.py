@@ -10,9 +10,6 @@ from datetime import datetime
 from itertools import chain, islice
 from typing import IO, Any
 
-from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-
 BATCH = 1000
 """Rows that are written at once."""
 
@@ -28,6 +25,9 @@ CUT = " […]"
 # What a spreadsheet takes for a formula, and cells that an apostrophe guards already: reading a
 # list takes away exactly the one that is put before them here (OWASP ASVS 1.2.10).
 _FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+
+# Control characters that no XML 1.0 document holds, nor therefore a workbook (XML 1.0 §2.2).
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def guarded(cell: Any) -> Any:
@@ -56,6 +56,8 @@ def write_workbook(
     Its rows are put on disk one by one, so that memory does not grow with them. Of a text that
     is longer than a cell can be the rest is left out, and `CUT` says so.
     """
+    from openpyxl import Workbook  # noqa: PLC0415
+
     book = Workbook(write_only=True)
     full, number = 0, 0
     for row in chain([None], rows):
@@ -79,5 +81,5 @@ def _csv(rows: Iterable[Sequence[Any]]) -> str:
 def _cell(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    text = guarded(ILLEGAL_CHARACTERS_RE.sub("", value))
+    text = guarded(_NOT_IN_XML.sub("", value))
     return text if len(text) <= CELL_LENGTH else text[: CELL_LENGTH - len(CUT)] + CUT
