@@ -45,7 +45,8 @@ def rotate(as_json: bool) -> None:
     click.echo(json.dumps({"kid": kid}) if as_json else kid)
 
 
-@keys.command("remove")
+# One of 64 ids begins with a hyphen, and is no option for that.
+@keys.command("remove", context_settings={"ignore_unknown_options": True})
 @click.argument("kid")
 @as_json_option
 def remove(kid: str, as_json: bool) -> None:

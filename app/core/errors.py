@@ -293,6 +293,20 @@ class ImportSettled(Refusal):
     words = N_("This import was already applied or put aside.")
 
 
+class ImportMovedOn(ImportSettled):
+    """The import of a job does not wait for it: it is settled, failed, or has another job now."""
+
+    words = N_("Import %(number)s does not wait for this job any more: see where it stands.")
+
+
+class ImportFailed(Refusal):
+    """What ended an import, for its job that is taken up again because it had not said so yet."""
+
+    code = "import_failed"
+    status = 409
+    words = N_("%(reason)s")
+
+
 class NumberDiffers(Refusal):
     """A held import waits for a number, and another one was typed."""
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
+from typing import Any, NoReturn
 
 from flask import request
 
+from app.core.entry import signin
 from app.core.entry.access_tokens import InvalidToken, Issuer, NoToken
+from app.core.errors import Refusal
+from app.edge.callers import told_origin
+from app.edge.db import db
+from app.edge.identity import program_origin
 from app.edge.ours import keys, ours
+
+METHOD = "token"
+"""What came to nothing, as the audit log has it."""
 
 LONGEST = 4200
 """Characters of the whole header; a longer one is refused unread."""
@@ -25,6 +34,13 @@ def token() -> str:
     if found is None:
         raise InvalidToken
     return found[1]
+
+
+def refuse(refusal: Refusal, **facts: Any) -> NoReturn:
+    """Remember that a token, or none, opened nothing at this door; raise `refusal`."""
+    signin.refuse(
+        db, refusal, METHOD, program_origin(), path=request.path, web_origin=told_origin(), **facts
+    )
 
 
 def issuer() -> Issuer:

@@ -7,12 +7,16 @@ from collections.abc import Collection
 from typing import Any, NoReturn, TypeVar
 
 from flask import request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic_core import CoreSchema
 
 from app.core.errors import N_, Refusal
 
 MOST_DEEP = 32
 """Arrays and objects within each other."""
+
+STORABLE = r"^[^\u0000]*$"
+"""A database takes every text but this one character, which `read_object` refuses."""
 
 Some = TypeVar("Some", bound="Body")
 
@@ -21,6 +25,16 @@ class Body(BaseModel):
     """The base of all bodies: `false` is no number, and what is not known is left aside."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The model as its document shows it: each text with the rule that all bodies have."""
+        made = handler(core_schema)
+        for each in handler.resolve_ref_schema(made).get("properties", {}).values():
+            _say_what_is_storable(each)
+        return made
 
 
 class WrongKind(Refusal):
@@ -88,6 +102,14 @@ def read_object(known: Collection[str] | None = None) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise BadJson from None
     return value
+
+
+def _say_what_is_storable(schema: dict[str, Any]) -> None:
+    # What has a pattern or a format of its own has no place for the character in it.
+    if schema.get("type") == "string" and "format" not in schema:
+        schema.setdefault("pattern", STORABLE)
+    for each in (*schema.get("anyOf", []), *filter(None, [schema.get("items")])):
+        _say_what_is_storable(each)
 
 
 def _refuse(word: str) -> NoReturn:

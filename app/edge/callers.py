@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, g, request
 
-from app.core.oauth import clients
+from app.core.oauth import clients, handing
 from app.core.oauth.clients import ClientNotAllowed
 from app.edge.db import db
-from app.edge.identity import neighbourhood
+from app.edge.identity import neighbourhood, program_origin
 from app.edge.limits import limiter
 from app.edge.ours import ours
 
@@ -57,18 +57,28 @@ def web_origin() -> str | None:
 def page_of(client_id: str) -> Page | None:
     """The page that asks as this client; None where no page does and no client is named.
 
-    Raises `ClientNotAllowed` for a page that names no client or is not of it, and for a client
-    without its page: the code that it would get is bound to both.
+    Raises `ClientNotAllowed`, which is remembered as refused, for a page that names no client or
+    is not of it, and for a client without its page: the code that it would get is bound to both.
     """
     origin = web_origin()
     if origin is None and not client_id:
         return None
     g.may_read = False
-    if origin is None or not client_id:
-        raise ClientNotAllowed
-    clients.allowed(db, client_id, origin)
+    try:
+        if origin is None or not client_id:
+            raise ClientNotAllowed
+        clients.allowed(db, client_id, origin)
+    except ClientNotAllowed as refusal:
+        handing.refuse(db, refusal, client_id, program_origin(), web_origin=told_origin())
     g.may_read = True
     return Page(client_id, origin)
+
+
+def told_origin() -> str | None:
+    """The same, as the audit log has it."""
+    origin = web_origin()
+    # The header is anybody's to write.
+    return origin if origin is None or origin.isprintable() else "unreadable"
 
 
 def by_page(view: Callable[P, R]) -> Callable[P, R]:
@@ -98,12 +108,17 @@ def readable_by(origin: str) -> dict[str, str]:
     }
 
 
-def let_pages_read(bp: Blueprint, endpoints: Collection[str]) -> None:
+def let_pages_read(
+    bp: Blueprint, by_client: Collection[str], by_token: Collection[str] = ()
+) -> None:
     """Answer the pages of clients at these endpoints of `bp` so that their browser lets them read.
 
-    Before a client is named a page of any client reads why not, and never more.
+    At those `by_client` the body names the client; before it does a page of any client reads why
+    not, and never more. At those `by_token` a page of any client reads the whole answer: what it
+    may know is what its token opens, as it is for every other program.
     """
 
+    endpoints = {*by_client, *by_token}
     _open_to_pages.update(endpoints)
 
     @bp.before_request
@@ -115,19 +130,31 @@ def let_pages_read(bp: Blueprint, endpoints: Collection[str]) -> None:
     def add(response: Response) -> Response:
         if request.endpoint not in endpoints:
             return response
-        response.vary.add("Origin")
+        response.headers.add("Vary", "Origin")
         origin = web_origin()
-        if origin and g.get("may_read", _tells_nothing(response) and _is_of_a_client(origin)):
+        is_by_token = request.endpoint in by_token
+        may_all = is_by_token or _tells_nothing(response)
+        if origin and g.get("may_read", may_all and _is_of_a_client(origin)):
             response.headers.update(readable_by(origin))
             if request.method == "OPTIONS":
-                response.headers["Access-Control-Allow-Methods"] = "POST"
-                response.headers["Access-Control-Allow-Headers"] = "Content-Type"
-                response.headers["Access-Control-Max-Age"] = str(REMEMBERED)
+                response.headers.update(_may_send(with_token=is_by_token))
         return response
 
 
 _open_to_pages: set[str] = set()
 """The endpoints that pages of clients may read, of all blueprints."""
+
+
+def _may_send(*, with_token: bool) -> dict[str, str]:
+    """What a browser is told before it sends: as what, with which headers, and for how long."""
+    rule = request.url_rule
+    methods = (rule.methods if rule else None) or set()
+    sent = ["Authorization"] * with_token + ["Content-Type"]
+    return {
+        "Access-Control-Allow-Methods": ", ".join(sorted(methods - {"HEAD", "OPTIONS"})),
+        "Access-Control-Allow-Headers": ", ".join(sent),
+        "Access-Control-Max-Age": str(REMEMBERED),
+    }
 
 
 def _tells_nothing(response: Response) -> bool:

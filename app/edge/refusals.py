@@ -165,6 +165,9 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 def _foreign_host(_error: SecurityError) -> ResponseReturnValue:
     # No page can be made for a host that is not ours: every address on it would be theirs.
     log.warning("foreign host", host=request.headers.get("Host", ""))
+    spoken = problems.voice()
+    if spoken is not None:
+        return spoken(400, "This host name is not served here.", "foreign_host", {})
     return "This host name is not served here.\n", 400, {"Content-Type": "text/plain"}
 
 

@@ -14,6 +14,12 @@ async function ask(api, path, body) {
   return answer;
 }
 
+/** Whom somebody means: what begins with a plus is a WhatsApp number, all else a mail address. */
+function whomOf(typed) {
+  const text = typed.trim();
+  return text.startsWith("+") ? { phone: `+${text.replace(/\D/g, "")}` } : { email: text };
+}
+
 export default function RollcallForm({ api, clientId, onTokens }) {
   const [sentTo, setSentTo] = useState(null);
   const [trouble, setTrouble] = useState("");
@@ -26,14 +32,15 @@ export default function RollcallForm({ api, clientId, onTokens }) {
     setTrouble("");
     try {
       if (!sentTo) {
-        await ask(api, "request-otp", { client_id: clientId, email: typed.email });
-        setSentTo(typed.email);
+        const whom = whomOf(typed.username);
+        await ask(api, "request-otp", { client_id: clientId, ...whom });
+        setSentTo(whom);
       } else {
         const pkce = await import(/* @vite-ignore */ `${api}/static/widget/pkce.js`);
         const verifier = pkce.makeVerifier();
         const { code } = await ask(api, "verify-otp", {
           client_id: clientId,
-          email: sentTo,
+          ...sentTo,
           code: typed.code,
           code_challenge: await pkce.challengeOf(verifier),
         });
@@ -51,15 +58,15 @@ export default function RollcallForm({ api, clientId, onTokens }) {
     <form onSubmit={submit} noValidate>
       {!sentTo ? (
         <label>
-          Email
+          Email or WhatsApp number, beginning with +
           <input
-            key="email" name="email" type="email" autoComplete="username"
-            aria-describedby="rollcall-trouble"
+            key="username" name="username" type="text" inputMode="email" autoComplete="username"
+            autoCapitalize="none" spellCheck={false} aria-describedby="rollcall-trouble"
           />
         </label>
       ) : (
         <label>
-          Code, sent to {sentTo}
+          Code, sent to {sentTo.email ?? sentTo.phone}
           <input
             key="code" name="code" inputMode="numeric" autoComplete="one-time-code" autoFocus
             aria-describedby="rollcall-trouble"

@@ -269,8 +269,60 @@ def test_a_browser_asks_first_and_only_pages_of_clients_may(page, name):
         assert preflight(page.client, name, origin) == (None, None)
 
 
-@pytest.mark.parametrize("path", ["/api/auth/user", "/api/auth/refresh", "/api/auth/logout",
-                                  "/login", "/login/code/ask", "/static/app.css"])  # fmt: skip
+BY_TOKEN = {"user": "GET", "refresh": "POST", "logout": "POST"}
+
+
+@pytest.mark.parametrize("name", BY_TOKEN)
+def test_what_a_token_opens_may_be_asked_by_the_pages_of_clients_alone(page, name):
+    for origin in (MODULE, OTHER, "null", MODULE + ":8443", "http://module.example"):
+        asked = {"Origin": origin, "Access-Control-Request-Method": BY_TOKEN[name],
+                 "Access-Control-Request-Headers": "authorization,content-type"}  # fmt: skip
+        answer = page.client.options(f"/api/auth/{name}", headers=asked)
+        allowed = {
+            name: value for name, value in answer.headers.items()
+            if name.startswith("Access-Control-")
+        }  # fmt: skip
+        assert "Origin" in answer.headers["Vary"]
+        if origin != MODULE:
+            assert allowed == {}
+            continue
+        assert allowed == {
+            "Access-Control-Allow-Origin": MODULE,
+            "Access-Control-Allow-Methods": BY_TOKEN[name],
+            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Expose-Headers": "Retry-After",
+            "Access-Control-Max-Age": "600",
+        }
+
+
+def test_a_page_that_holds_tokens_reads_renews_and_signs_out(page, db):
+    given = page.exchange(page.handed()).json
+
+    def ask(method, name, origin=MODULE, body=None, token=None):
+        headers = {"Origin": origin} | ({"Authorization": f"Bearer {token}"} if token else {})
+        answer = page.client.open(f"/api/auth/{name}", method=method, headers=headers, json=body)
+        allowed = answer.headers.get("Access-Control-Allow-Origin")
+        assert allowed == (MODULE if origin == MODULE else None)
+        assert "Access-Control-Allow-Credentials" not in answer.headers
+        assert "Set-Cookie" not in answer.headers
+        assert answer.headers["Vary"] == "Origin"
+        return answer
+
+    assert ask("GET", "user", token=given["access_token"]).json == given["user"]
+    assert ask("GET", "user", OTHER, token=given["access_token"]).status_code == 200
+    renewal = {"refresh_token": given["refresh_token"]}
+    renewed = ask("POST", "refresh", body=renewal).json
+    assert ask("POST", "logout", token=renewed["access_token"]).status_code == 204
+    assert ask("GET", "user", token=renewed["access_token"]).status_code == 401
+    assert ask("POST", "refresh", body={"refresh_token": "x"}).status_code == 401
+    clients.disable(db, clients.find(db, page.client_id).id, by=None, origin=NOWHERE)
+    db.commit()
+    closed = page.client.get("/api/auth/user", headers={"Origin": MODULE})
+    assert "Access-Control-Allow-Origin" not in closed.headers
+
+
+@pytest.mark.parametrize("path", ["/login", "/login/code/ask", "/login/code/prove",
+                                  "/conversations", "/static/app.css"])  # fmt: skip
 def test_nothing_else_may_be_read_from_elsewhere(page, path):
     headers = {"Origin": MODULE, "Access-Control-Request-Method": "POST"}
     for method in ("GET", "POST", "OPTIONS"):
@@ -304,7 +356,9 @@ def test_a_page_reads_that_it_has_to_wait_and_for_how_long(limited, page):
     page.origin = MODULE
     refreshed = [page.post("refresh", {"refresh_token": "x"}) for _ in range(62)]
     for answer in refreshed[59:]:
-        assert "Access-Control-Allow-Origin" not in answer.headers
+        assert answer.headers["Access-Control-Allow-Origin"] == MODULE
+    page.origin = OTHER
+    assert "Access-Control-Allow-Origin" not in page.post("refresh", {}).headers
 
 
 def test_the_files_of_the_widget_may_be_loaded_by_every_page(page):

@@ -23,7 +23,6 @@ from app.models.conversations import SavedConversation
 from app.models.people import User
 from app.models.records import AuditEntry, OutgoingMessage
 from tests.api.custom_gpt import ADA, LINES, CustomGpt
-from tests.servers import start_smtp
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 ONE_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -466,40 +465,6 @@ class TestChanging:
                 )
         body = {"token": token, "before": foreign}
         assert error(gpt.post("/conversations/list", body)) == (404, "Conversation not found")
-
-
-class TestTheExampleInstruction:
-    """Seed 001's instruction, played by a model that does what it says, with real mail."""
-
-    @pytest.fixture
-    def smtp(self):
-        """A mail server of this test's own."""
-        server = start_smtp()
-        yield server
-        server.stop()
-
-    @pytest.fixture
-    def environment(self, environment, smtp):
-        """The settings' environment, with that mail server."""
-        return environment | {
-            "MAIL_SERVER": smtp.host,
-            "MAIL_PORT": str(smtp.port),
-            "MAIL_DEFAULT_SENDER": "Rollcall <rollcall@agency.example>",
-        }
-
-    def test_code_token_list_save_list(self, app, db, mails, people, smtp):
-        people.listed("Lovelace", ADA, "L1")
-        gpt = CustomGpt(app, db, mails)
-        gpt.post("/auth/send-link", {"email": ADA})
-        mails.deliver()
-        [(_sender, _recipients, mail)] = smtp.messages
-        text = mail.get_body(("plain",)).get_content()
-        code = re.search(r"^(\d{6})\r?$", text, re.MULTILINE)[1]
-        token = gpt.post("/auth/verify-email", {"email": ADA, "code": code}).json["token"]
-        assert gpt.list(token) == []
-        assert gpt.save(token).status_code == 201
-        [row] = gpt.list(token)
-        assert row["raw_text"] == LINES
 
 
 def test_a_token_is_short_enough_to_be_copied(token):

@@ -5,9 +5,12 @@ from datetime import datetime
 
 import pytest
 
+from app.core import clock
 from app.core.audit import NOWHERE
 from app.core.entry import keys
 from app.core.entry.keys import KeyScope
+from app.core.proof import pins
+from app.models.access import Credential, CredentialKind
 
 NOOR = "noor@learn.example"
 PHRASE = "green kettle by the canal"
@@ -111,6 +114,75 @@ def test_the_examples_of_the_sign_up_in_chats(caller, mails):
     )
 
 
-def _token(mails):
+EXAMPLES = {
+    "email": "user@example.com",
+    "isConsent": True,
+    "locale": "en-US",
+    "passPhrase": "sunny day morning",
+    "pin": 123456,
+}
+"""The examples of the second predecessor's document (web/openapi.json), by their members."""
+
+ANSWERED = {
+    "SignUp_Init": {"resultCode": str, "pin": int, "instructions": str},
+    "Test_Email": {"resultCode": str},
+    "Update_Init": {"resultCode": str, "instructions": str},
+}
+"""What that document says an answer has, and of which kind."""
+
+
+def test_the_examples_of_the_document_of_the_sign_up_in_chats(caller, mails):
+    def replay(operation, *names, **more):
+        body = {name: EXAMPLES[name] for name in names} | more
+        said = caller(PREFIX + operation, body)
+        assert {name: type(said[name]) for name in ANSWERED[operation]} == ANSWERED[operation]
+        return said
+
+    # Its PIN and its address are nobody's yet, and are answered as anybody's.
+    assert replay("Update_Init", "email", "pin")["resultCode"] == "SUCCESS"
+    assert replay("Update_Init", "pin")["resultCode"] == "SUCCESS"
+    assert replay("Test_Email", "pin", "passPhrase")["resultCode"] == "UNAUTHENTICATED"
+    made = replay("SignUp_Init", "email", "isConsent", "locale", "passPhrase")
+    assert made["resultCode"] == "SUCCESS"
+    verified = caller(PREFIX + "SignUp_Verify", {"token": _token(mails, EXAMPLES["email"])})
+    assert (verified["email"], verified["locale"]) == (EXAMPLES["email"], EXAMPLES["locale"])
+    assert (verified["pin"], verified["status"]) == (made["pin"], "ACTIVE")
+    sent = replay("Test_Email", "passPhrase", pin=made["pin"], subject="", message="")
+    assert sent["resultCode"] == "SUCCESS"
+    # Beside an address the PIN is the fallback: the example's own leads nobody astray.
+    assert replay("Update_Init", "email", "pin")["resultCode"] == "SUCCESS"
+    token = _token(mails, EXAMPLES["email"])
+    loaded = caller(PREFIX + "Update_Load", {"token": token})
+    assert (loaded["email"], loaded["pin"]) == (EXAMPLES["email"], made["pin"])
+    again = replay("SignUp_Init", "email", "isConsent", "locale", "passPhrase")
+    assert again["resultCode"] in {"SUCCESS", "EMAIL_ALREADY_REGISTERED"}
+    assert again["pin"] != made["pin"]
+
+
+def test_a_pin_of_six_digits_that_came_along_works_as_in_the_example(caller, people, mails, db):
+    user = people.account(EXAMPLES["email"], verified_at=clock.now(), locale=EXAMPLES["locale"])
+    normal = pins.check_new(EXAMPLES["passPhrase"], known_words=[])
+    secret_hash = pins.hash_of(normal, rounds=4)
+    kept = {"kind": CredentialKind.PIN.value, "identifier": str(EXAMPLES["pin"]), "data": {}}
+    db.add(Credential(user_id=user.id, secret_hash=secret_hash, created_at=clock.now(), **kept))
+    db.commit()
+    body = {"pin": EXAMPLES["pin"], "passPhrase": EXAMPLES["passPhrase"]}
+    assert caller(PREFIX + "Test_Email", body)["resultCode"] == "SUCCESS"
+    assert caller(PREFIX + "Update_Init", {"pin": EXAMPLES["pin"]})["resultCode"] == "SUCCESS"
+    loaded = caller(PREFIX + "Update_Load", {"token": _token(mails, EXAMPLES["email"])})
+    assert (loaded["pin"], loaded["locale"]) == (EXAMPLES["pin"], EXAMPLES["locale"])
+
+
+@pytest.mark.parametrize("bearer", [None, "7d4c7311-82e4-4c67-bc5e-8a7d01c8ddec"])
+def test_the_bearer_of_the_document_is_nobodys_and_is_answered_as_it_says(app, db, bearer):
+    headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+    body = {"email": EXAMPLES["email"], "pin": EXAMPLES["pin"]}
+    answer = app.test_client().post(f"{PREFIX}Update_Init", json=body, headers=headers)
+    assert answer.status_code == 403
+    assert set(answer.json) == {"message"}
+    assert isinstance(answer.json["message"], str)
+
+
+def _token(mails, address=NOOR):
     """The token of the link in the newest mail."""
-    return re.search(r"\.html\?token=(\S+)", mails.text(NOOR))[1]
+    return re.search(r"\.html\?token=(\S+)", mails.text(address))[1]

@@ -660,11 +660,13 @@ def test_what_is_never_confirmed_goes_after_a_week_and_nobody_else(
         NOOR: True,
         "adopted@x.example": True,
         "late@x.example": True,
-        "listed@x.example": False,
         "made@x.example": False,
     }
-    [entry] = db.scalars(select(AuditEntry).where(AuditEntry.event == "account:deleted"))
-    assert entry.details == {"email": "gone@x.example", "why": "never_confirmed"}
+    entries = db.scalars(select(AuditEntry).where(AuditEntry.event == "account:deleted")).all()
+    assert sorted(entry.details["email"] for entry in entries) == [
+        "gone@x.example", "listed@x.example",
+    ]  # fmt: skip
+    assert {entry.details["why"] for entry in entries} == {"never_confirmed"}
 
 
 def test_the_audit_log_knows_requests_and_outcomes_and_no_secret(chat, active, mails, db):

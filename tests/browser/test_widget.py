@@ -355,6 +355,23 @@ def test_in_the_end_it_goes_where_its_page_says_and_nowhere_else(
     page.wait_for_url(re.compile(r"/after\.html\?from=widget&code=[\w-]{43}$"))
 
 
+def test_its_css_variables_theme_it_from_wherever_they_are_set(
+    program: Program, visits: Callable[..., Visit], site: Module, client: str
+) -> None:
+    site.put(program.url, client)
+    here = visits(program)
+    page = here.page
+    here.goto(site.origin + "/")
+    button = page.get_by_role("button", name="Send me a code")
+    set_one = (
+        "([where, name, value]) => document.querySelector(where).style.setProperty(name, value)"
+    )
+    page.evaluate(set_one, ["main", "--rollcall-accent", "rgb(120, 20, 90)"])
+    page.evaluate(set_one, ["rollcall-sign-in", "--rollcall-radius", "3px"])
+    expect(button).to_have_css("background-color", "rgb(120, 20, 90)")
+    expect(button).to_have_css("border-radius", "3px")
+
+
 def test_until_a_challenge_comes_the_link_is_there_and_nothing_is_wrong(
     program: Program, visits: Callable[..., Visit], site: Module, client: str
 ) -> None:
@@ -440,3 +457,32 @@ def test_in_a_react_page_built_by_vite(
     page.keyboard.press("Enter")
     expect(page.locator("[data-welcome]")).to_have_text(f"Welcome, {person}")
     assert here.context.cookies() == []
+
+
+def test_the_plain_form_takes_a_number_too(
+    in_react: str, program: Program, browser: Browser
+) -> None:
+    # The browser itself complains about a code that is wrong.
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{in_react}&form=1")
+    field = page.get_by_label("WhatsApp number")
+    expect(field).to_have_attribute("type", "text")
+    expect(field).to_have_attribute("autocomplete", "username")
+    field.fill("+44 (7700) 900-123")
+    with page.expect_request("**/api/auth/request-otp") as asked:
+        page.keyboard.press("Enter")
+    number = {"phone": "+447700900123"}
+    assert asked.value.post_data_json.items() >= number.items()
+    assert "email" not in asked.value.post_data_json
+    code = page.get_by_label("Code, sent to +447700900123")
+    expect(code).to_be_focused()
+    code.fill("123456")
+    with page.expect_request("**/api/auth/verify-otp") as proven:
+        page.keyboard.press("Enter")
+    assert proven.value.post_data_json.items() >= (number | {"code": "123456"}).items()
+    assert "email" not in proven.value.post_data_json
+    expect(page.get_by_role("alert")).to_contain_text("This code is wrong")
+    page.get_by_role("button", name="Change").click()
+    expect(field).to_be_visible()
+    context.close()

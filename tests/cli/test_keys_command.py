@@ -48,3 +48,11 @@ def test_a_leaked_key_is_taken_out_but_never_the_one_that_signs(run, db, setting
     newest = select(AuditEntry.event, AuditEntry.details).order_by(AuditEntry.id.desc()).limit(1)
     assert tuple(db.execute(newest).one()) == ("key:removed", {"kid": first})
     assert run("remove", first).exit_code == 1
+
+
+def test_an_id_that_begins_with_a_hyphen_is_an_id_too(run, db, settings):
+    signing.signer(db, keys=[settings.FLASK_SECRET_KEY])
+    db.commit()
+    kid = "-" + "k" * 42
+    refused = run("remove", kid, "--json")
+    assert (refused.exit_code, "no such option" in refused.stderr.lower()) == (1, False)

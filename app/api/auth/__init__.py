@@ -5,7 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, jsonify
 from flask.typing import ResponseReturnValue
 
-from app.addresses import BadAddress
+from app import phones
+from app.addresses import BadAddress, canonical
+from app.api.auth import hearing
 from app.api.auth.bodies import (
     Address,
     Asked,
@@ -27,7 +29,7 @@ from app.core.learning import profiles
 from app.core.oauth import handing
 from app.core.people import sessions
 from app.core.proof.codes import NotSixDigits, RanOut
-from app.edge import bodies, identity
+from app.edge import bearers, identity
 from app.edge.bearers import issuer, token
 from app.edge.bodies import BadField
 from app.edge.callers import Page, by_page, let_pages_read, page_of
@@ -38,7 +40,11 @@ from app.edge.ways import way
 from app.models.access import Purpose
 
 bp = Blueprint("api_auth", __name__)
-let_pages_read(bp, {"api_auth.request_otp", "api_auth.verify_otp", "api_auth.exchange"})
+let_pages_read(
+    bp,
+    by_client={"api_auth.request_otp", "api_auth.verify_otp", "api_auth.exchange"},
+    by_token={"api_auth.user", "api_auth.refresh", "api_auth.logout"},
+)
 
 METHODS = {"email": Purpose.API.value, "phone": by_phone.METHOD}
 """What a session was opened by, by the member of the body that named its person."""
@@ -78,7 +84,7 @@ def request_otp() -> ResponseReturnValue:
 
     Mails six digits to who may come in. The answer is the same for everybody, at the same moment.
     """
-    body = bodies.read(Address)
+    body = hearing.read(Address)
     return _ask(body, page_of(body.client_id))
 
 
@@ -91,7 +97,7 @@ def _ask(body: Address, page: Page | None) -> ResponseReturnValue:
         )
     except BadAddress as error:
         g.answer_at_once = True
-        raise BadField(name, str(error)) from None
+        hearing.refuse(BadField(name, str(error)), field=name)
     commit()
     return jsonify(status="sent", expires_in=int(ours().settings.API_CODE_LIFETIME))
 
@@ -110,7 +116,7 @@ def verify_otp() -> ResponseReturnValue:
     A code is good once, where it was asked for. After five wrong ones nothing is accepted for
     this address for up to 15 minutes.
     """
-    body = bodies.read(Code)
+    body = hearing.read(Code)
     return _prove(body, page_of(body.client_id))
 
 
@@ -126,8 +132,10 @@ def _prove(body: Code, page: Page | None) -> ResponseReturnValue:
             return let_in(user_id, METHODS[name], origin)
     except BadAddress as error:
         g.answer_at_once = True
-        raise BadField(name, str(error)) from None
-    except (NotSixDigits, RanOut, WrongCode, CannotSignIn):
+        hearing.refuse(BadField(name, str(error)), field=name)
+    except NotSixDigits as refusal:
+        hearing.refuse(InvalidCode(), METHODS[name], why=refusal.code, **_whom(name, subject))
+    except (RanOut, WrongCode, CannotSignIn):
         raise InvalidCode from None
     code = handing.hand(
         db, page.client_id, user_id, web_origin=page.web_origin, challenge=body.code_challenge,
@@ -150,7 +158,7 @@ def refresh() -> ResponseReturnValue:
 
     Each refresh token is good once; one that comes twice ends the session, since two have it.
     """
-    body = bodies.read(Renewal)
+    body = hearing.read(Renewal)
     try:
         user, session_id, refresh_token = refreshing.refresh(
             db, body.refresh_token, Audience.API, origin=identity.program_origin()
@@ -175,9 +183,9 @@ def logout() -> ResponseReturnValue:
     """
     try:
         bearer = access_tokens.verify(db, token(), Audience.API, issuer=issuer())
-    except InvalidToken:
+    except InvalidToken as refusal:
         count_refused()
-        raise
+        bearers.refuse(refusal)
     access_tokens.end(db, bearer, identity.program_origin())
     commit()
     return "", 204
@@ -190,7 +198,10 @@ def user() -> ResponseReturnValue:
 
     Asked each time, it is always true: an ended session or a closed account is 401 at once.
     """
-    here = profiles.of_bearer(ours().engine, token(), Audience.API, issuer=issuer())
+    try:
+        here = profiles.of_bearer(ours().engine, token(), Audience.API, issuer=issuer())
+    except InvalidToken as refusal:
+        bearers.refuse(refusal)
     answer = jsonify(here.facts)
     if here.is_to_note:
         sessions.note_seen_of(db, here.user_id, here.session_id)
@@ -221,6 +232,13 @@ def openapi() -> ResponseReturnValue:
 def _subject(body: Address) -> tuple[str, str]:
     """By which member of the body somebody is named, and the name."""
     return ("email", body.email) if body.email else ("phone", body.phone)
+
+
+def _whom(name: str, subject: str) -> dict[str, str]:
+    """The same, as the audit log has it."""
+    if name == "email":
+        return {"address": canonical(subject)}
+    return {"phone": phones.masked(subject)}
 
 
 def _door(page: Page | None) -> Door:

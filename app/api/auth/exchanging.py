@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask.typing import ResponseReturnValue
 
-from app.api.auth import bp, document
+from app.api.auth import bp, document, hearing
 from app.api.auth.bodies import Exchange, Problem, Tokens
 from app.api.auth.seats import let_in
 from app.core.errors import CannotSignIn
 from app.core.oauth import handing
 from app.core.oauth.handing import InvalidGrant
-from app.edge import bodies, identity
+from app.edge import identity
 from app.edge.callers import by_page, page_of, web_origin
 from app.edge.db import db
 from app.edge.limits import door
@@ -30,7 +30,7 @@ def exchange() -> ResponseReturnValue:
     For the code that verify-otp gave a page of a client. Asked by that page or by its server, with
     the verifier that only they know; once, within a minute.
     """
-    body = bodies.read(Exchange)
+    body = hearing.read(Exchange)
     page = page_of(body.client_id) if web_origin() is not None else None
     origin = identity.program_origin()
     handed = handing.take(

@@ -9,11 +9,11 @@ from __future__ import annotations
 from flask import Blueprint, g, jsonify
 from flask.typing import ResponseReturnValue
 
-from app.addresses import BadAddress
+from app.addresses import BadAddress, canonical
 from app.api.documents import Document
 from app.api.gpt import guarding, shapes, words
 from app.api.gpt.shapes import Failure
-from app.core.entry import by_code, in_gpt
+from app.core.entry import by_code, in_gpt, signin
 from app.core.entry.by_code import Door
 from app.core.errors import CannotSignIn, WrongCode
 from app.core.proof.codes import NotSixDigits, RanOut
@@ -100,9 +100,15 @@ def verify_email() -> ResponseReturnValue:
             db, body.email, body.code, _door(), client=guarding.key().name, terms=terms(),
             issuer=bearers.issuer(), origin=identity.program_origin(),
         )  # fmt: skip
-    except (BadAddress, NotSixDigits):
+    except BadAddress:
         g.answer_at_once = True
         raise words.BadCode from None
+    except NotSixDigits as refusal:
+        g.answer_at_once = True
+        signin.refuse(
+            db, words.BadCode(), Purpose.GPT.value, identity.program_origin(),
+            address=canonical(body.email), why=refusal.code,
+        )  # fmt: skip
     except (WrongCode, RanOut, CannotSignIn):
         raise words.BadCode from None
     commit()

@@ -12,6 +12,7 @@ from app.core.learning.content import (
     MOST_CHARACTERS,
     MOST_LINES,
 )
+from app.edge.bodies import STORABLE
 
 LONGEST_ADDRESS, LONGEST_TOKEN, LONGEST_KEY, LONGEST_SEARCH = 254, 4096, 200, 200
 
@@ -24,12 +25,8 @@ WHOLE = BeforeValidator(_whole)
 """For JSON, 2.0 is a whole number too (JSON Schema 2020-12 §6.1.1)."""
 
 
-STORABLE = Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})
-"""A database takes every text but this one character; `edge.bodies` refuses it."""
-
-
 Lines = Annotated[
-    list[Annotated[str, STORABLE]],
+    list[Annotated[str, Field(json_schema_extra={"pattern": STORABLE})]],
     Field(
         json_schema_extra={"x-mostCharacters": MOST_CHARACTERS},
         max_length=MOST_LINES,
@@ -40,7 +37,6 @@ Lines = Annotated[
 ]
 Summary = Annotated[
     str,
-    STORABLE,
     Field(
         max_length=LONGEST_SUMMARY,
         description="What the conversation was about and how far it came, in a few sentences.",
@@ -49,13 +45,12 @@ Summary = Annotated[
 ]
 Title = Annotated[
     str,
-    STORABLE,
     Field(max_length=LONGEST_TITLE, description="A short title.", examples=["Open questions"]),
 ]
 Moment = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
 Id = Annotated[str, Field(max_length=64, examples=["0d3cf0a8-5f5b-4b0e-9d0a-6f6f3a1c2b77"])]
 Before = Annotated[
-    Annotated[str, STORABLE] | None,
+    str | None,
     Field(max_length=64, description="The id of the last conversation of the page before."),
 ]
 Address = Annotated[

@@ -11,7 +11,7 @@ from flask import g, request
 from flask.typing import ResponseReturnValue
 
 from app.api.gpt import shapes, words
-from app.core.entry import in_gpt, keys
+from app.core.entry import in_gpt, keys, signin
 from app.core.entry.access_tokens import Bearer, InvalidToken, NoToken
 from app.core.entry.in_gpt import NobodyLeft, NoName
 from app.core.entry.keys import InvalidKey, KeyScope
@@ -19,14 +19,22 @@ from app.core.people import sessions
 from app.edge import bearers, bodies
 from app.edge.bodies import BadJson
 from app.edge.db import commit, db
+from app.edge.identity import program_origin
 from app.edge.limits import aside, count_for_key, count_refused, limiter
-from app.models.access import ApiKey
+from app.models.access import ApiKey, Purpose
 
 View = Callable[[], ResponseReturnValue]
 Some = TypeVar("Some", bound=shapes.WithToken)
 
 PER_SESSION = "120 per minute"
 """Requests to one path with one token: a chat that runs in circles."""
+
+SAID: dict[type[InvalidToken], type[words.Unauthorized]] = {
+    NoToken: words.TokenMissing,
+    NoName: words.NoUid,
+    NobodyLeft: words.UserGone,
+}
+"""The contract's word for a token that opens nothing; for all others it is `Unauthorized`."""
 
 MOST_BYTES = 1_500_000
 """Of a body: what may be saved, with every character escaped."""
@@ -43,9 +51,9 @@ def keyed(view: View) -> View:
     def guarded() -> ResponseReturnValue:
         try:
             g.api_key = keys.check(db, request.headers.get("X-Api-Key", ""), KeyScope.GPT)
-        except InvalidKey:
+        except InvalidKey as refusal:
             count_refused()
-            raise
+            signin.refuse(db, refusal, Purpose.GPT.value, program_origin(), path=request.path)
         commit()  # That it was used stands, whatever comes of the request.
         count_for_key()
         request.max_content_length = MOST_BYTES
@@ -79,7 +87,7 @@ def asked(model: type[Some]) -> tuple[Bearer, Some]:
         # The contract's answer to a body in which no token can be found.
         if in_header or _has_token():
             raise
-        raise words.Unauthorized from None
+        _refuse(InvalidToken())
     sent = body.get("token")
     try:
         token = bearers.token() if in_header else sent or ""
@@ -97,13 +105,8 @@ def asked(model: type[Some]) -> tuple[Bearer, Some]:
 
 
 def _refuse(refusal: InvalidToken) -> NoReturn:
-    if isinstance(refusal, NoToken):
-        raise words.TokenMissing from None
-    if isinstance(refusal, NoName):
-        raise words.NoUid from None
-    if isinstance(refusal, NobodyLeft):
-        raise words.UserGone from None
-    raise words.Unauthorized from None
+    said = SAID.get(type(refusal), words.Unauthorized)
+    bearers.refuse(said(), why=refusal.code, through=key().name)
 
 
 def _has_token() -> bool:

@@ -11,7 +11,6 @@ from app.api.gpt.fields import (
     LONGEST_KEY,
     LONGEST_SEARCH,
     LONGEST_TOKEN,
-    STORABLE,
     WHOLE,
     Address,
     Before,
@@ -52,7 +51,7 @@ class WithToken(Body):
     token: Annotated[
         str,
         Field(
-            json_schema_extra={"maxLength": LONGEST_TOKEN, "pattern": r"^[^\u0000]*$"},
+            json_schema_extra={"maxLength": LONGEST_TOKEN},
             description="The token from verifyCode, unchanged.",
         ),
     ]
@@ -65,7 +64,7 @@ class Save(WithToken):
     raw_text: Lines
     title: Title | None = None
     idempotency_key: Annotated[
-        Annotated[str, STORABLE] | None,
+        str | None,
         Field(
             min_length=1,
             max_length=LONGEST_KEY,
@@ -110,7 +109,6 @@ class Search(WithToken):
 
     query: Annotated[
         str,
-        STORABLE,
         Field(
             min_length=1,
             max_length=LONGEST_SEARCH,

@@ -22,6 +22,7 @@ from app.models.oauth import Client
 from app.models.people import User
 
 PREFIX = "rc_"
+LONGEST_ID = 64
 LONGEST_NAME = 64
 MOST_ORIGINS = 20
 LONGEST_ORIGIN = 254
@@ -229,7 +230,9 @@ def web_origin_of(typed: str) -> str:
 
 def _open(db: Session, client_id: str) -> Client | None:
     return db.scalars(
-        select(Client).where(Client.client_id == client_id[:64], Client.disabled_at.is_(None))
+        select(Client).where(
+            Client.client_id == client_id[:LONGEST_ID], Client.disabled_at.is_(None)
+        )
     ).one_or_none()
 
 

@@ -12,6 +12,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NoReturn
 
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
@@ -22,6 +23,7 @@ from app.core.audit import Event, Origin
 from app.core.entry import signin
 from app.core.errors import N_, Refusal
 from app.core.oauth import clients
+from app.core.oauth.clients import ClientNotAllowed, UnknownClient
 from app.hashing import hash_token
 from app.models.oauth import ClientCode
 
@@ -95,19 +97,31 @@ def take(
     """Use up a code; for whom it was. `web_origin` is None where no page asks, but a server.
 
     One conditional statement claims it, so that of many at once one wins. The caller commits.
-    Raises `UnknownClient`, `ClientNotAllowed` or `InvalidGrant`, the last of which is committed
-    as refused.
+    Raises `UnknownClient`, `ClientNotAllowed` or `InvalidGrant`, which are committed as refused.
     """
-    client = clients.known(db, client_id)
+    try:
+        client = clients.known(db, client_id)
+    except UnknownClient as refusal:
+        refuse(db, refusal, client_id, origin, web_origin=web_origin)
     if web_origin is not None and web_origin not in client.origins:
-        raise clients.ClientNotAllowed
+        refuse(db, ClientNotAllowed(), client_id, origin, web_origin=web_origin)
     origins = client.origins if web_origin is None else [web_origin]
     taken = db.execute(_claim(client.client_id, code, verifier, origins)).one_or_none()
     if taken is None:
-        signin.refuse(
-            db, InvalidGrant(), METHOD, origin, client=client.client_id, web_origin=web_origin
-        )
+        refuse(db, InvalidGrant(), client.client_id, origin, web_origin=web_origin)
     return Handed(taken.user_id, taken.method, client.name)
+
+
+def refuse(
+    db: Session, refusal: Refusal, client_id: str, origin: Origin, *, web_origin: str | None
+) -> NoReturn:
+    """Remember that a client, or who called itself one, was turned away; raise `refusal`.
+
+    It is committed as refused. Of an id that is none of ours nothing is kept: it may be a secret
+    that went into the wrong field.
+    """
+    named = client_id[: clients.LONGEST_ID] if client_id.startswith(clients.PREFIX) else None
+    signin.refuse(db, refusal, METHOD, origin, client=named, web_origin=web_origin)
 
 
 def _claim(
