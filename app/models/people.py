@@ -110,7 +110,8 @@ class User(UserMixin, Base):
     """Whether the list in force has an active line of theirs, for lists of people alone: who may
     enter is read from the lines themselves."""
     came_by: Mapped[str | None] = mapped_column(String(16))
-    """A `CameBy`; NULL for who was listed, invited, adopted or made by an admin."""
+    """A `CameBy`; NULL for who was listed, invited, adopted or made by an admin. A listed person
+    whose account a chat asked for has `chat` until it is confirmed there."""
 
     @property
     def public_id(self) -> str:
@@ -124,6 +125,12 @@ class User(UserMixin, Base):
         if prefix or not digits.isdecimal():
             raise ValueError(public_id)
         return int(digits)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether a list or an admin says the last name, and not whoever asked for the account."""
+        asked_for = self.from_roster and self.came_by == CameBy.CHAT.value
+        return self.came_by is None or asked_for
 
     @property
     def mailbox(self) -> str:

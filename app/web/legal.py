@@ -19,7 +19,7 @@ from flask_babel import get_locale
 
 from app.core import mailbox, outbox, throttle
 from app.core.desk import rollups
-from app.core.entry import address_back, renewing
+from app.core.entry import address_back, letters, renewing
 from app.core.learning import exporting, retention
 from app.core.people import roles, sessions
 from app.core.proof import codes
@@ -45,7 +45,7 @@ class Edition:
     templates: tuple[str, ...]
 
 
-PRIVACY = Edition(2, date(2026, 11, 22), "c4058f404a038890", ("privacy.html", "privacy_kept.html"))
+PRIVACY = Edition(3, date(2026, 11, 22), "00119a0951f26877", ("privacy.html", "privacy_kept.html"))
 TERMS = Edition(1, date(2026, 11, 21), "2f3a6f5fa52c3337", ("terms.html",))
 
 THEME_LIFETIME = timedelta(days=365)
@@ -89,6 +89,7 @@ def privacy() -> ResponseReturnValue:
         has_map=bool(settings.GEOIP_DATABASE),
         has_whatsapp=settings.twilio,
         is_open=settings.REGISTRATION != "roster",
+        tells_registered=settings.SIGNUP_TELLS_REGISTERED,
     )
 
 
@@ -117,6 +118,8 @@ def support() -> ResponseReturnValue:
         sender=settings.MAIL_DEFAULT_SENDER,
         helper=settings.CONTACT,
         helper_address=settings.CONTACT_EMAIL,
+        operator=operator(),
+        is_named=bool(settings.OPERATOR_NAME),
     )
 
 
@@ -137,7 +140,8 @@ def kept() -> dict[str, timedelta | None]:
     return {
         "audit": timedelta(days=days) if days else None,
         "active": rollups.MARKS_KEPT,
-        "code": timedelta(seconds=settings.CODE_LIFETIME),
+        "code": timedelta(seconds=max(settings.CODE_LIFETIME, settings.API_CODE_LIFETIME)),
+        "code_for_password": letters.LONGEST_FIXED,
         "codes": codes.REMEMBERED,
         "counts": outbox.MOST_A_DAY.window,
         "counts_of_codes": throttle.KEPT,

@@ -14,10 +14,11 @@ from flask import url_for
 from sqlalchemy import event
 
 from app import answers, config, create_app
+from app.api.auth.bodies import Person
 from app.config import ROOT
 from app.core import mailbox, outbox, throttle
 from app.core.desk import rollups
-from app.core.entry import address_back, renewing
+from app.core.entry import address_back, letters, renewing
 from app.core.learning import exporting
 from app.core.people import sessions
 from app.core.people.roles import AREAS, WORDS
@@ -28,6 +29,7 @@ from app.database import Base
 from app.edge import devices
 from app.models.conversations import ProgramRetention
 from app.web import legal
+from tests.api.custom_gpt import CustomGpt
 from tests.conftest import Visitor
 
 PATHS = ("/privacy-policy", "/terms", "/support")
@@ -105,6 +107,7 @@ def test_who_is_signed_in_may_read_them_too(people):
 
 GOES_BY = [
     (address_back, "LIFETIME", timedelta(days=409), "409 days after the change"),
+    (letters, "LONGEST_FIXED", timedelta(hours=37), "for 37 hours at the most"),
     (ledger, "KEPT", 17, "until 17 newer lists were applied"),
     (codes, "REMEMBERED", timedelta(hours=31), "31 hours after it ran out"),
     (devices, "LIFETIME", 401 * 86400, "401 days after you last signed in"),
@@ -117,6 +120,21 @@ GOES_BY = [
     (tidying, "LEFT_LYING", timedelta(days=407), "goes after 407 days"),
 ]
 """The constants that the program tidies by, and what the page says once they are others."""
+
+
+SAID_TO_MODULES = {
+    "country": "country",
+    "email": "your address",
+    "email_verified": "your address",
+    "id": "the number by which we know you",
+    "locale": "language",
+    "name": "name",
+    "phone": "your proven phone number",
+    "programs": "the programs that are open to you",
+    "role": "your roles",
+    "roles": "your roles",
+}
+"""What modules get about a person, and the words for it."""
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -144,7 +162,9 @@ def test_another_setting_is_another_word_on_the_page(environment):
         REMEMBERED_LIFETIME=str(77 * 86400),
         CODE_LIFETIME="1320",
         AUDIT_KEEP_DAYS="733",
+        API_CODE_LIFETIME="1500",
         SAVED_KEEP_DAYS="41",
+        SIGNUP_TELLS_REGISTERED="true",
         PUBLIC_URL="https://learn.harbour.example",
         MAIL_SERVER="mail.harbour.example",
         OPENAI_BASE_URL="https://models.harbour.example/v1",
@@ -157,7 +177,8 @@ def test_another_setting_is_another_word_on_the_page(environment):
         "ask privacy@harbour.example",
         "after 3 hours without a request and after 4 days in all",
         "or 77 days with “Remember me”",
-        "A code works for 22 minutes",
+        "A code works for 25 minutes at the most",
+        "an account with an address that has one, it is told that",
         "733 days, also when your account is deleted before",
         "41 days, unless you or an admin delete it before",
         "A mail server (mail.harbour.example)",
@@ -180,7 +201,8 @@ def test_what_is_not_set_up_is_not_spoken_of(visitor, environment):
         "Address",
     ):
         assert absent not in plain
-    assert "Nobody gets anything from this program." in plain
+    assert "Nobody else gets anything from this program." in plain
+    assert "it is told that" not in plain
     assert "For good, also when your account is deleted." in plain
     assert "Operator Rollcall Privacy contact Noor in room 4" in plain
     assert "language model" not in words_of(visitor.get("/terms"))
@@ -196,6 +218,36 @@ def test_what_is_not_set_up_is_not_spoken_of(visitor, environment):
     assert "10.1.2.3" not in inside
 
 
+def test_it_says_what_a_gpt_and_a_module_get(visitor, app, db, mails, people):
+    """Every member of the answer about a person stands on the page, by the word that is for it."""
+    words = words_of(visitor.get("/privacy-policy"))
+    assert "It is sent to nobody" not in words
+    assert "the conversations that you saved and all that you asked on this site" in words
+    assert set(Person.model_fields) == set(SAID_TO_MODULES)
+    [told] = [
+        each.find_next("dd").get_text()
+        for each in visitor.page(visitor.get("/privacy-policy")).select("#passed-on ~ dl dt")
+        if "module" in each.get_text()
+    ]
+    assert [said for said in SAID_TO_MODULES.values() if said not in told] == []
+    assert "none of your conversations" in told
+    people.account(ADA)
+    asked = visitor.client.post("/api/auth/request-otp", json={"email": ADA})
+    assert asked.status_code == 200
+    code = mails.code(ADA)
+    proven = visitor.client.post("/api/auth/verify-otp", json={"email": ADA, "code": code}).json
+    assert set(proven["user"]) == set(SAID_TO_MODULES)
+    assert CustomGpt(app, db, mails).post(
+        "/conversations/list", {"token": proven["access_token"]}
+    ).status_code == 401  # fmt: skip
+
+
+def test_support_names_who_runs_it_where_that_is_set(visitor, environment):
+    assert "is run by" not in words_of(visitor.get("/support"))
+    named = with_settings(environment, "/support", OPERATOR_NAME="Harbour School Trust")
+    assert "Rollcall is run by Harbour School Trust." in named.partition("Ask a person")[2]
+
+
 def test_the_page_speaks_of_a_model_exactly_where_one_is_asked(environment):
     addresses: list[dict[str, str]] = [
         {},
@@ -204,7 +256,7 @@ def test_the_page_speaks_of_a_model_exactly_where_one_is_asked(environment):
     ]
     for changed in addresses:
         settings = config.load(environment | changed)
-        asks = "ask_model" in answers.choose(settings).__qualname__
+        asks = answers.asks_model(settings)
         assert (settings.model_url is not None) is asks is bool(changed)
     assert config.load(environment | addresses[1]).model_url == config.OPENAI_URL
 

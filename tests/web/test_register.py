@@ -68,6 +68,7 @@ def test_the_page_is_the_same_for_everybody(visitors, people, listed):
         second = visitor.get("/register/password")
         text = re.sub(r'(content|value)="[^"]{40,}"', "", second.text).replace(email, "")
         text = re.sub(r"<time.*?</time>", "", text)
+        text = re.sub(r'data-countdown="\d+"', "", text)
         pages.append((first.status_code, first.location, sorted(first.headers.keys()), text))
     assert pages[0] == pages[1] == pages[2] == pages[3]
 

@@ -42,6 +42,7 @@ LEARNERS = """
 /accept_disclaimer/<code>
 /account
 /account/conversations
+/account/conversations.csv
 /account/conversations/<conversation_id>
 /account/conversations/<conversation_id>/delete
 /account/email

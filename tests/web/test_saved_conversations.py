@@ -1,13 +1,17 @@
 """What a person saved from ChatGPT, on their own account page."""
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import func, select
 
 from app.core.audit import NOWHERE
 from app.core.learning import keeping
 from app.core.learning.content import Text
 from app.models.people import User
+from app.models.records import AuditEntry
 
 ADA = "ada@learn.agency.example"
 GRACE = "grace@learn.agency.example"
@@ -58,6 +62,35 @@ def test_nobody_sees_or_deletes_anothers(ada, save, people):
     assert answer.status_code == 404
     assert "Grace's own." not in ada.get("/account/conversations").text
     assert ada.get(f"/account/conversations?before={row.id}").status_code == 200
+
+
+def test_one_takes_along_all_that_one_saved_and_nothing_of_others(ada, save, people, db):
+    people.account(GRACE)
+    save(GRACE, "Grace's own.", "Learner: a secret")
+    first = save(ADA, "=Practised.", "Learner: hello", "Coach: =yes", title="Ärger")
+    first.created_at = START
+    save(ADA, "Later.", "Learner: +31 6?")
+    page = ada.page(ada.get("/account/conversations"))
+    file = ada.get(page.select_one("a[download]")["href"])
+    assert (file.status_code, file.mimetype) == (200, "text/csv")
+    assert 'attachment; filename="saved-conversations-' in file.headers["Content-Disposition"]
+    rows = list(csv.DictReader(io.StringIO(file.data.decode("utf-8-sig"))))
+    assert [row["summary"] for row in rows] == ["'=Practised.", "Later."]
+    assert {row["user_email"] for row in rows} == {ADA}
+    assert (rows[0]["title"], rows[0]["text"]) == ("Ärger", "Learner: hello\nCoach: =yes")
+    entry = db.scalars(select(AuditEntry).where(AuditEntry.event == "conversations:exported")).one()
+    me = User.get_by_email(db, ADA).id
+    assert (entry.user_id, entry.actor_id) == (me, me)
+    assert entry.details == {"format": "csv", "saved": True}
+
+
+def test_who_is_signed_out_or_has_nothing_gets_no_file_of_anybody(visitor, people, db):
+    assert visitor.get("/account/conversations.csv").status_code in {302, 303, 401}
+    assert db.scalar(select(func.count()).select_from(AuditEntry)) == 0
+    grace = people.signed_in(GRACE)
+    assert grace.page(grace.get("/account/conversations")).select("a[download]") == []
+    empty = grace.get("/account/conversations.csv").data.decode("utf-8-sig")
+    assert list(csv.DictReader(io.StringIO(empty))) == []
 
 
 def test_pages_of_thirty_go_on_where_the_last_one_ended(ada, save, db):

@@ -172,7 +172,7 @@ def _link(db: Session, asked: Asked, user: User) -> None:
 
 def _name(db: Session, user: User, full_name: str) -> None:
     """Call the owner as the provider does, and no longer as whoever asked for the account did."""
-    if user.came_by is None:  # A list or an admin says the last name.
+    if user.is_named:
         owning.name(db, user.id, full_name)
         return
     db.execute(

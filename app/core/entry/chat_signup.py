@@ -114,7 +114,7 @@ def _hold(db: Session, address: str, wish: Wish, origin: Origin) -> int:
     found = users.find(db, address, wish.email)
     if found is None:
         try:
-            return opening.open_listed(db, address, origin, proven=False).id
+            return opening.open_listed(db, address, origin, came_by=CameBy.CHAT, proven=False).id
         except NoLongerListed:
             if not wish.is_open:
                 raise
@@ -199,7 +199,9 @@ def confirm(db: Session, token: str, *, terms: Terms, origin: Origin) -> Found:
     asked = read_link(db, token, terms=terms)
     user = asked.user
     locale = asked.pin.data.get("locale") or user.locale
-    _claim(db, user, verified_at=clock.now(), locale=locale)
+    # From now on it is the account that the list has, where there is a line.
+    came_by = None if user.from_roster else user.came_by
+    _claim(db, user, verified_at=clock.now(), locale=locale, came_by=came_by)
     limited.end_of(db, user.counted_as)
     pin = pins.of(db, user.id)
     if pin is None or pin.mark != asked.pin.mark:
@@ -215,9 +217,10 @@ def confirm(db: Session, token: str, *, terms: Terms, origin: Origin) -> Found:
 def disown(db: Session, token: str, *, terms: Terms, origin: Origin) -> bool:
     """Delete the account that somebody else asked for; whether it went whole.
 
-    Of an account that a list or an admin made, the PIN alone goes. Raises `LinkDead`. The caller
-    commits.
+    Of an account that was there before a chat asked for it, the PIN alone goes. Raises `LinkDead`.
+    The caller commits.
     """
+    entitlements.hold_list(db)  # An import at work holds people too: it is waited for first.
     asked = read_link(db, token, terms=terms)
     user = asked.user
     _claim(db, user, verified_at=None)

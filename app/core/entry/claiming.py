@@ -41,12 +41,20 @@ def take_over(db: Session, user: User, origin: Origin) -> None:
         raise LinkDead
     renewing.end_mailed(db, user)  # Codes to a number end too, so it comes before the number goes.
     codes.end_all(db, Purpose.CREATE, user.mailbox, counted_as=user.counted_as)
+    drop_all(db, user, CLAIMED)
+    audit.record(db, Event.ACCOUNT_CLAIMED, origin, user_id=user.id, actor_id=user.id)
+
+
+def drop_all(db: Session, user: User, reason: str) -> None:
+    """Drop what was set up for the account, as it was read, before anybody proved its address.
+
+    Its sessions end for this `reason`, its ways in go, and what waits for a proof of the address.
+    """
     renewing.remember_former(db, user)
-    sessions.end_all_of(db, SignInSession.user_id == user.id, CLAIMED)
+    sessions.end_all_of(db, SignInSession.user_id == user.id, reason)
     db.execute(
         delete(Credential)
         .where(Credential.user_id == user.id)
         .execution_options(synchronize_session=False)
     )
     limited.end_of(db, user.counted_as)
-    audit.record(db, Event.ACCOUNT_CLAIMED, origin, user_id=user.id, actor_id=user.id)

@@ -27,6 +27,9 @@ from app.models.rosters import RosterLine
 RESET_LIFETIME = timedelta(hours=1)
 SETUP_LIFETIME = timedelta(hours=24)
 UNPAUSE_LIFETIME = timedelta(hours=1)
+LONGEST_FIXED = max(RESET_LIFETIME, SETUP_LIFETIME, UNPAUSE_LIFETIME)
+"""How long a code works at the most whose time is no setting."""
+
 ONCE_A_DAY = {Kind.NO_ACCOUNT, Kind.NOT_LISTED, Kind.SPELLING}
 PURPOSES = {
     Kind.CREATE_ACCOUNT: Purpose.CREATE,
@@ -67,7 +70,7 @@ def to_recover(db: Session, email: str, last_name: str | None) -> Kind:
         return Kind.SHUT_OUT
     # Who came without a list has none that theirs could differ from: whoever asked for the account,
     # perhaps a stranger, typed a full name, and its last word may be less than their last name.
-    named = last_name is not None and user.came_by is None and user.last_name.strip()
+    named = last_name is not None and user.is_named and user.last_name.strip()
     if named and surname_key(last_name or "") != surname_key(user.last_name):
         return Kind.NAME_DIFFERS
     asked_for = is_awaited or user.came_by == CameBy.OPEN.value

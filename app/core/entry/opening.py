@@ -58,11 +58,13 @@ def open_listed(
     origin: Origin,
     *,
     password_hash: str | None = None,
+    came_by: CameBy | None = None,
     proven: bool = True,
 ) -> User:
     """Open the account that the list has for `address`; `proven` says that the mailbox is.
 
-    Raises `NoLongerListed`, or `LinkDead` where the address has an account by now.
+    `came_by` is the door that asked for it, where it goes again unless it is confirmed. Raises
+    `NoLongerListed`, or `LinkDead` where the address has an account by now.
     """
     # An import at work is waited for, so that nobody comes in by the line that it takes away.
     entitlements.hold_list(db)
@@ -76,7 +78,7 @@ def open_listed(
         raise NoLongerListed
     user = _open(
         db, address, origin, last_name=line.last_name, email=line.email, hash_=password_hash,
-        proven=proven,
+        came_by=came_by, proven=proven,
     )  # fmt: skip
     entitlements.follow_list(db, User.id == user.id)
     return user

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from app.core import audit, clock, outbox
+from app.core import audit, clock
 from app.core.audit import Event, Origin
-from app.core.entry import letters, renewing, signin
+from app.core.entry import claiming, letters, linking, renewing, signin
 from app.core.entry.opening import Opened
 from app.core.entry.signin import Entered
 from app.core.entry.terms import Terms
 from app.core.errors import Refusal, WrongCode
-from app.core.outbox import Cap, Kind
-from app.core.people import limited, names, roles, sessions, users
+from app.core.outbox import Kind
+from app.core.people import limited, names, roles, users
 from app.core.proof import codes, credentials, stamps
 from app.core.proof.credentials import NotFree
-from app.models.access import Credential, CredentialKind, Purpose, Registration, SignInSession
+from app.models.access import CredentialKind, Purpose, Registration
 from app.models.people import CameBy, Profile, User
 
 METHOD = "registration"
@@ -57,8 +57,8 @@ def enter(
         signin.refuse(db, refusal, METHOD, origin, user_id=user.id, why="late")
     renewing.end_mailed(db, user)
     if is_first:
-        limited.end_of(db, user.counted_as)
-        _start_clean(db, user, row.full_name)
+        name(db, user.id, row.full_name)
+        claiming.drop_all(db, user, "password_changed")
     _add_way(db, user, row, is_first, origin)
     audit.record(db, Event.REGISTRATION_PROVEN, origin, user_id=user.id, actor_id=user.id)
     return admit(db, user, terms, origin, is_first=is_first, remember=row.remember)
@@ -102,18 +102,6 @@ def _claim(db: Session, user: User, row: Registration, is_first: bool) -> None:
         raise WrongCode
 
 
-def _start_clean(db: Session, user: User, full_name: str) -> None:
-    """Drop what was set up for an account before anybody had proven to be its owner."""
-    name(db, user.id, full_name)
-    renewing.remember_former(db, user)
-    sessions.end_all_of(db, SignInSession.user_id == user.id, "password_changed")
-    db.execute(
-        delete(Credential)
-        .where(Credential.user_id == user.id)
-        .execution_options(synchronize_session=False)
-    )
-
-
 def name(db: Session, user_id: int, full_name: str) -> None:
     """Keep the full name of this person, if they gave one."""
     if full_name:
@@ -131,13 +119,14 @@ def _add_way(db: Session, user: User, row: Registration, is_first: bool, origin:
         credentials.add(db, user.id, kind, row.identifier)
     except NotFree:
         return  # Another account has it by now.
-    audit.record(db, Event.WAY_ADDED, origin, user_id=user.id, actor_id=user.id, kind=kind.value)
-    if not is_first or user.has_password():
-        outbox.queue(
-            db, Kind.WAY_ADDED, user.mailbox, user_id=user.id, locale=user.locale, cap=Cap.ALARM,
-            provider=PROVIDERS.get(kind, kind.value), shown="", claimed=is_first,
-            user_agent=origin.user_agent, place=origin.place, at=clock.now().isoformat(),
-        )  # fmt: skip
+    if is_first and not user.has_password():
+        whose = {"user_id": user.id, "actor_id": user.id}
+        audit.record(db, Event.WAY_ADDED, origin, **whose, kind=kind.value)
+        return  # An account that begins with it has nothing to be told.
+    linking.tell_added(
+        db, user, kind, provider=PROVIDERS.get(kind, kind.value), shown="", origin=origin,
+        claimed=is_first,
+    )  # fmt: skip
 
 
 def admit(

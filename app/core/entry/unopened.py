@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, literal_column, or_, select
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from app.core import audit, clock
@@ -14,9 +14,10 @@ from app.core.audit import NOWHERE, Event, Origin
 from app.core.outbox import Kind
 from app.core.people import limited
 from app.core.proof import pins
+from app.core.roster import entitlements
 from app.models.access import Credential, SignInSession
 from app.models.invitations import Invitation
-from app.models.people import CameBy, RoleGrant, User, UserLoRootId
+from app.models.people import CameBy, Entitlement, RoleGrant, Source, Status, User, UserLoRootId
 from app.models.records import MessageState, OutgoingMessage
 
 BATCH = 1000
@@ -25,21 +26,26 @@ BATCH = 1000
 
 def drop(db: Session, user_ids: Sequence[int], origin: Origin, *, why: str) -> int:
     """Delete those of these accounts that nobody opened; how many went. The caller commits."""
+    # An import at work waits for them, or they for it: it gives ids that would be in the way.
+    entitlements.hold_list(db)
+    ours = db.scalars(
+        select(User.id).where(User.id.in_(user_ids), _nobodys()).order_by(User.id).with_for_update()
+    )
+    ids = list(ours)
     messages, people = cast(Table, OutgoingMessage.__table__), cast(Table, User.__table__)
+    held = cast(Table, UserLoRootId.__table__)
     waits = [MessageState.QUEUED.value, MessageState.SENDING.value]
     # Of an account that stays only the mail goes that is about what goes.
-    theirs = messages.c.user_id.in_(select(User.id).where(_nobodys()))
     asking = [Kind.CHAT_SIGNUP.value, Kind.CREATE_ACCOUNT.value]
-    about_this = or_(theirs, messages.c.kind.in_(asking))
+    about_this = or_(messages.c.user_id.in_(ids), messages.c.kind.in_(asking))
     db.execute(
         delete(messages).where(
             messages.c.user_id.in_(user_ids), messages.c.state.in_(waits), about_this
         )
     )
+    db.execute(delete(held).where(held.c.user_id.in_(ids)))
     gone = db.execute(
-        delete(people)
-        .where(people.c.id.in_(user_ids), _nobodys())
-        .returning(people.c.id, people.c.email)
+        delete(people).where(people.c.id.in_(ids)).returning(people.c.id, people.c.email)
     )
     about: dict[int, dict[str, Any]] = {row.id: {"email": row.email} for row in gone}
     audit.record_all(db, Event.ACCOUNT_DELETED, origin, about, why=why)
@@ -51,8 +57,9 @@ def tidy(db: Session, keep: timedelta) -> int:
 
     In a chat they are asked for by a PIN, on our pages by a registration: the newest one counts.
 
-    Who is on a list, holds something, has a role or was ever signed in is not among them, and
-    nobody whom an admin, an invitation or a database taken over made.
+    Who holds something that no list gives, has a role, was closed by an admin or was ever signed
+    in is not among them, and nobody whom a list, an admin, an invitation or a database taken over
+    made. Who is on the list may ask again.
     """
     since = clock.now() - keep
     again = limited.asked_since(User.address.expression, since)
@@ -97,12 +104,17 @@ def is_nobodys(db: Session, user_id: int) -> bool:
 
 
 def _nobodys() -> ColumnElement[bool]:
+    by_list = Entitlement.source == Source.ROSTER.value
     return and_(
-        User.came_by.in_([CameBy.CHAT.value, CameBy.OPEN.value]),
+        # One that was asked for on our pages is the list's as soon as its person is on it.
+        or_(
+            User.came_by == CameBy.CHAT.value,
+            and_(User.came_by == CameBy.OPEN.value, User.from_roster.is_(False)),
+        ),
         User.verified_at.is_(None),
         User.password_hash.is_(None),
-        User.from_roster.is_(False),
-        ~exists().where(UserLoRootId.user_id == User.id),
+        func.lower(func.trim(User.status)) == Status.ACTIVE.lower(),
+        ~exists().where(Entitlement.user_id == User.id, ~by_list),
         ~exists().where(RoleGrant.user_id == User.id),
         ~exists().where(SignInSession.user_id == User.id),
         # One that is older was another account's, which went on to another address.

@@ -11,6 +11,7 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, literal, or_, select, update
 from sqlalchemy.orm import Session
@@ -19,18 +20,16 @@ from app.core import audit
 from app.core.audit import Event, Origin
 from app.core.errors import N_, Refusal
 from app.core.learning import programs
-from app.core.learning.content import LONGEST_SUMMARY
 from app.core.learning.keeping import NoConversation
-from app.core.learning.pieces import Conversation, Head, Kept
+from app.core.learning.pieces import Head, Kept
 from app.models.conversations import Exchange
-from app.models.programs import Program
 
 DAY = timedelta(days=1)
 EPOCH = date(1970, 1, 1)
 LAST = (date.max - EPOCH).days - 1
 
-MOST_READ = 1000
-"""Exchanges of one conversation that are read; a day with more has an end here."""
+AROUND = len('"Learner: ","Program: ",')
+"""Characters of an exchange, as it leaves, beside those of its question and its answer."""
 
 
 class HeldHere(Refusal):
@@ -77,15 +76,15 @@ def start_of(day: date) -> datetime:
 
 def latest(db: Session, user_id: int, before: datetime | None, most: int) -> list[date]:
     """The newest `most` days on which this person said something, each by one look at the index."""
-    mine = _mine(user_id)
-    newest = select(func.max(Exchange.timestamp)).where(*mine)
+    own = mine(user_id)
+    newest = select(func.max(Exchange.timestamp)).where(*own)
     if before is not None:
         newest = newest.where(Exchange.timestamp < before)
     first = select(newest.scalar_subquery().label("at"), literal(1).label("number"))
     found = first.cte("found", recursive=True)
     earlier = (
         select(func.max(Exchange.timestamp))
-        .where(*mine, Exchange.timestamp < func.date(found.c.at))
+        .where(*own, Exchange.timestamp < func.date(found.c.at))
         .scalar_subquery()
     )
     goes_on = and_(found.c.at.is_not(None), found.c.number < most)
@@ -96,7 +95,7 @@ def latest(db: Session, user_id: int, before: datetime | None, most: int) -> lis
 
 def between(db: Session, user_id: int, first: date, last: date) -> list[Head]:
     """The conversations from the first of these days to the last, newest first."""
-    return _heads(db, user_id, _from_to(first, last))
+    return _heads(db, user_id, from_to(first, last))
 
 
 def heads(db: Session, user_id: int, days: Sequence[date]) -> list[Head]:
@@ -105,15 +104,14 @@ def heads(db: Session, user_id: int, days: Sequence[date]) -> list[Head]:
 
 
 def _heads(db: Session, user_id: int, when: ColumnElement[bool]) -> list[Head]:
-    characters = func.sum(func.length(Exchange.user_message) + func.length(Exchange.bot_message))
     rows = db.execute(
         select(
             Exchange.program_code,
             func.min(Exchange.timestamp),
             func.max(Exchange.timestamp),
-            characters,
+            func.sum(size()),
         )
-        .where(*_mine(user_id), when)
+        .where(*mine(user_id), when)
         .group_by(Exchange.program_code, func.date(Exchange.timestamp))
     )
     found: dict[str, Head] = {}
@@ -140,56 +138,6 @@ def find(db: Session, user_id: int, conversation_id: str) -> Head:
     raise NoConversation
 
 
-def read(
-    db: Session, user_id: int, public_id: str, asked: Sequence[Head], *, in_a_row: bool = False
-) -> dict[str, Conversation]:
-    """What was said in these conversations, by their ids, in one query.
-
-    `in_a_row` says that none of this person's stands between them, so that one look is enough.
-    """
-    if not asked:
-        return {}
-    places = [head.created_at.date() for head in asked]
-    when = _from_to(min(places), max(places)) if in_a_row else or_(*map(_of, asked))
-    rows = db.scalars(
-        select(Exchange)
-        .where(*_mine(user_id), when)
-        .order_by(Exchange.timestamp, Exchange.id)
-        .limit(MOST_READ * len(asked))
-    )
-    by_place = {(code, head.created_at.date()): head for head in asked for code in head.codes}
-    said: dict[str, list[Exchange]] = {}
-    for row in rows:
-        head = by_place.get((row.program_code, row.timestamp.date())) if row.timestamp else None
-        if head is not None:
-            said.setdefault(head.id, []).append(row)
-    wanted = {head.id: head for head in asked}
-    names = _names(db)
-    return {
-        each: _conversation(wanted[each], public_id, names, exchanges)
-        for each, exchanges in said.items()
-    }
-
-
-def _conversation(
-    head: Head, public_id: str, names: dict[str, str], exchanges: Sequence[Exchange]
-) -> Conversation:
-    first = exchanges[0]
-    title = names.get(key_of(first.program_code), first.program_code)
-    lines = [
-        line
-        for each in exchanges[:MOST_READ]
-        for line in (f"Learner: {each.user_message}", f"Program: {each.bot_message}")
-    ]
-    summary = f"{title}: {first.user_message}"
-    if len(summary) > LONGEST_SUMMARY:
-        summary = summary[: LONGEST_SUMMARY - 1] + "…"
-    return Conversation(
-        head.id, public_id, Kept.SITE, title[:200], summary, lines, head.created_at,
-        head.updated_at,
-    )  # fmt: skip
-
-
 def hide(db: Session, user_id: int, conversation_id: str, *, origin: Origin) -> None:
     """Clear a conversation for its person; what was asked still counts. The caller commits.
 
@@ -198,7 +146,7 @@ def hide(db: Session, user_id: int, conversation_id: str, *, origin: Origin) -> 
     head = find(db, user_id, conversation_id)
     db.execute(
         update(Exchange)
-        .where(*_mine(user_id), _of(head))
+        .where(*mine(user_id), of(head))
         .values(is_visible=False)
         .execution_options(synchronize_session=False)
     )
@@ -208,22 +156,25 @@ def hide(db: Session, user_id: int, conversation_id: str, *, origin: Origin) -> 
     )  # fmt: skip
 
 
-def _names(db: Session) -> dict[str, str]:
-    # There are few programs, and rows name them in many spellings.
-    return {key_of(code): name for code, name in db.execute(select(Program.code, Program.name))}
-
-
-def _mine(user_id: int) -> tuple[ColumnElement[bool], ...]:
+def mine(user_id: int) -> tuple[ColumnElement[bool], ...]:
+    """The conditions of what this person said and did not clear."""
     return Exchange.user_id == user_id, Exchange.is_visible.is_(True)
 
 
-def _from_to(first: date, last: date) -> ColumnElement[bool]:
+def from_to(first: date, last: date) -> ColumnElement[bool]:
+    """The condition of what was said from the first of these days to the last."""
     return and_(Exchange.timestamp >= start_of(first), Exchange.timestamp < end_of(last))
 
 
 def _within(day: date) -> ColumnElement[bool]:
-    return _from_to(day, day)
+    return from_to(day, day)
 
 
-def _of(head: Head) -> ColumnElement[bool]:
+def of(head: Head) -> ColumnElement[bool]:
+    """The condition of what belongs to this conversation."""
     return and_(_within(head.created_at.date()), Exchange.program_code.in_(sorted(head.codes)))
+
+
+def size() -> ColumnElement[Any]:
+    """Characters of an exchange: as JSON, where some take several, it has no fewer."""
+    return func.length(Exchange.user_message) + func.length(Exchange.bot_message) + AROUND

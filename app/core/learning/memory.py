@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, defer
 
 from app.core.audit import Origin
-from app.core.learning import days, keeping
+from app.core.learning import chats, days, keeping
 from app.core.learning.days import HeldHere
 from app.core.learning.keeping import NoConversation
 from app.core.learning.pieces import (
@@ -53,7 +53,7 @@ def page(
             break
         chosen.append(head)
         left -= head.characters
-    return fill(read(db, user, chosen, in_a_row=True))
+    return fill(read(db, user, chosen, in_a_row=True, most=MOST_ANSWERED))
 
 
 def locate(db: Session, user_id: int, conversation_id: str) -> Position:
@@ -111,15 +111,20 @@ def forget(db: Session, user_id: int, conversation_id: str, *, origin: Origin) -
 
 
 def read(
-    db: Session, user: User, chosen: Sequence[Head], *, in_a_row: bool = False
+    db: Session,
+    user: User,
+    chosen: Sequence[Head],
+    *,
+    in_a_row: bool = False,
+    most: int | None = None,
 ) -> list[Conversation]:
     """What was said in these conversations, in their order, by one query of each kind.
 
-    `in_a_row` as in `days.read`.
+    `in_a_row` and `most` as in `chats.read`.
     """
     saved = [head.id for head in chosen if head.source is Kept.CHATGPT]
     held = [head for head in chosen if head.source is Kept.SITE]
-    found = days.read(db, user.id, user.public_id, held, in_a_row=in_a_row)
+    found = chats.read(db, user.id, user.public_id, held, in_a_row=in_a_row, most=most)
     if saved:
         rows = db.scalars(
             select(SavedConversation)

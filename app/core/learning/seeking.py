@@ -25,6 +25,9 @@ MOST_FOUND = 20
 LOOKED_THROUGH = 300
 """Saved conversations, the newest below the mark, that one search reads."""
 
+LOOKED_AT = 500_000
+"""Characters of one conversation of the site in which the found words are looked for."""
+
 EXCHANGES = 1000
 """Exchanges with the words, the newest, whose conversations one search finds."""
 
@@ -59,7 +62,7 @@ def search(
     further = floor[1] if floor else None
     if len(merged) > limit:
         further = chosen[-1].id
-    return Found(memory.read(db, user, chosen), further)
+    return Found(memory.read(db, user, chosen, most=LOOKED_AT), further)
 
 
 def _saved_with(

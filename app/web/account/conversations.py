@@ -1,13 +1,15 @@
-"""What one saved from ChatGPT: listed, read, and deleted for good."""
+"""What one saved from ChatGPT: listed, read, taken along, and deleted for good."""
 
 from __future__ import annotations
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
+from flask import stream_with_context as in_request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 
-from app.core.learning import keeping
+from app.core import clock
+from app.core.learning import keeping, saved
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import signed_in
@@ -38,6 +40,17 @@ def conversations() -> ResponseReturnValue:
         is_first=not before,
         days=ours().settings.SAVED_KEEP_DAYS,
     )
+
+
+@bp.get("/account/conversations.csv")
+@signed_in
+def conversations_file() -> ResponseReturnValue:
+    """All that one saved, with its text, as CSV, to take along."""
+    pieces = saved.write_own_csv(db, identity.user().id, origin=identity.origin())
+    commit()
+    file_name = f"saved-conversations-{clock.today():%Y-%m-%d}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
+    return Response(in_request(pieces), mimetype="text/csv", headers=headers)
 
 
 @bp.get(ONE)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-from flask import current_app
 
 from app.core.people.sessions import Presence
 from app.core.proof import ways
+from app.edge import providers
 from app.edge.db import db
 from app.edge.ours import ours
 from app.edge.ways import code_opens
 from app.models.access import Credential, CredentialKind
-
-BRANDS = {CredentialKind.GITHUB: "GitHub", CredentialKind.GOOGLE: "Google"}
 
 
 @dataclass(frozen=True)
@@ -50,40 +46,33 @@ def ways_of(here: Presence) -> Owned:
         kind: ways.is_last(held, here.user, kind, by_code=by_code, closed=closed(here))
         for kind in ways.OPENING
     }
-    offered = [_provider(kind, list(held[kind]), is_last=sole[kind]) for kind in ways.PROVIDERS]
+    known = providers.known().values()
+    named = [_way(each, list(held[each.kind]), is_last=sole[each.kind]) for each in known]
     return Owned(
         by_code=by_code,
         whatsapp=settings.whatsapp,
         phone=phones[0] if phones else None,
         phone_is_last=sole[CredentialKind.PHONE],
-        providers=[each for each in offered if each.held or each.may_connect],
+        providers=[each for each in named if each.held or each.may_connect],
     )
 
 
 def closed(here: Presence) -> set[CredentialKind]:
     """The kinds that open nothing here now: switched off, or not for people with a role."""
-    found = {kind for kind in ways.PROVIDERS if not _is_configured(kind)}
+    offered = providers.offered()
+    found = {each.kind for each in providers.known().values() if each not in offered}
     for_roles = ours().settings.CODE_SIGN_IN_ROLES or not here.has_role
     if not (ours().settings.whatsapp and for_roles):
         found.add(CredentialKind.PHONE)
     return found
 
 
-def _provider(kind: CredentialKind, held: list[Credential], *, is_last: bool) -> Provider:
-    views = current_app.view_functions
+def _way(elsewhere: providers.Provider, held: list[Credential], *, is_last: bool) -> Provider:
     return Provider(
-        kind=kind,
-        name=BRANDS.get(kind) or _setting("OIDC_NAME") or "OpenID Connect",
+        kind=elsewhere.kind,
+        name=elsewhere.name,
         held=held,
         is_last=bool(held) and is_last,
-        may_connect=not held and "account.connect" in views and _is_configured(kind),
-        may_part=bool(held) and "account.disconnect" in views,
+        may_connect=not held and elsewhere in providers.offered(),
+        may_part=bool(held),
     )
-
-
-def _is_configured(kind: CredentialKind) -> bool:
-    return bool(_setting(f"{kind.value.upper()}_CLIENT_ID"))
-
-
-def _setting(name: str) -> Any:
-    return getattr(ours().settings, name, None)

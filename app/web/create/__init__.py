@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, StringField, ValidationError
+from wtforms import StringField, ValidationError
 
 from app.addresses import BadAddress, canonical
 from app.core.entry import creating
@@ -17,7 +17,13 @@ from app.core.people import names
 from app.core.people.names import NoFullName
 from app.edge import devices, identity, lanes
 from app.edge.db import commit, db
-from app.edge.fields import NO_ADDRESS, DoorForm, email_field, new_password_field
+from app.edge.fields import (
+    NO_ADDRESS,
+    DoorForm,
+    email_field,
+    new_password_field,
+    remember_field,
+)
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import ours, terms
 from app.edge.refusals import headers_of
@@ -32,7 +38,7 @@ class AccountForm(DoorForm):
     full_name = StringField(_l("Full name"), id="full-name")
     email = email_field("create-email")
     password = new_password_field()
-    remember = BooleanField(_l("Remember me"))
+    remember = remember_field()
 
     def validate_full_name(self, field: Any) -> None:
         """Whether it is a name."""

@@ -13,7 +13,7 @@ from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, EmailField
+from wtforms import EmailField
 
 from app.addresses import BadAddress
 from app.core import clock
@@ -30,7 +30,7 @@ from app.core.errors import (
 from app.core.proof.codes import NotSixDigits, RanOut
 from app.edge import identity
 from app.edge.db import commit, db
-from app.edge.fields import NO_ADDRESS, DoorForm, code_field, email_field
+from app.edge.fields import NO_ADDRESS, DoorForm, code_field, email_field, remember_field
 from app.edge.guards import safe_next
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import code_door, lifetimes, ours, terms
@@ -56,7 +56,7 @@ class AskForm(DoorForm):
     """Where the code is to go."""
 
     email = email_field("code-email")
-    remember = BooleanField(_l("Remember me"))
+    remember = remember_field()
 
 
 class TypeForm(DoorForm):

@@ -6,14 +6,14 @@ from flask import redirect, render_template, request, session, url_for
 from flask.sansio.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, EmailField, PasswordField
+from wtforms import EmailField, PasswordField
 from wtforms.validators import DataRequired
 
 from app.core.entry import signin
 from app.core.errors import Busy, CannotSignIn, TooManyTries
 from app.edge import devices, identity, lanes
 from app.edge.db import commit, db
-from app.edge.fields import DoorForm
+from app.edge.fields import DoorForm, remember_field
 from app.edge.guards import safe_next
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import terms
@@ -32,7 +32,7 @@ class PasswordForm(DoorForm):
     password = PasswordField(
         _l("Password"), [DataRequired(_l("Enter your password"))], id="current-password"
     )
-    remember = BooleanField(_l("Remember me"))
+    remember = remember_field()
 
 
 @bp.route("/login", methods=["GET", "POST"])

@@ -10,7 +10,7 @@ from flask import flash, jsonify, redirect, render_template, request, session, u
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import BooleanField, StringField, TelField
+from wtforms import StringField, TelField
 from wtforms.validators import DataRequired
 
 from app import phones
@@ -28,7 +28,7 @@ from app.core.errors import (
 from app.core.proof.codes import NotSixDigits, RanOut
 from app.edge import identity
 from app.edge.db import commit, db
-from app.edge.fields import DoorForm
+from app.edge.fields import DoorForm, remember_field
 from app.edge.guards import safe_next
 from app.edge.limits import at_fixed_time, door
 from app.edge.ours import code_door, ours, terms
@@ -51,7 +51,7 @@ class NumberForm(DoorForm):
     """Which phone the code goes to."""
 
     phone = TelField(_l("WhatsApp number"), [DataRequired(NO_NUMBER)], id="login-phone")
-    remember = BooleanField(_l("Remember me"))
+    remember = remember_field()
 
 
 class CodeForm(DoorForm):
