@@ -91,7 +91,11 @@ REASONS = {
 """What is larger than the guide allows, and why: a file, a folder, or `file:function`."""
 
 LATE_IMPORTS = {
-    "app.answers.choose": "its library is a third of every start, and most do without a model",
+    "app.answers._by_model": "its library is a third of every start, and most do without a model",
+    "app.answers._by_passages": "its library of numbers is dear, and few processes are asked",
+    "app.core.roster.sheets._rows": "its library is dear, and few lists are workbooks",
+    "app.core.roster.sheets.to_csv": "the same library",
+    "app.core.sheets.write_workbook": "its library is dear, and few tables are workbooks",
     "app.jobs.delivering._whatsapp": "its library is dear, and the worker alone speaks to it",
 }
 """Functions that may import, and why."""

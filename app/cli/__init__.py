@@ -33,6 +33,7 @@ from app.cli.programs import programs
 from app.cli.retention import retention
 from app.cli.roles import roles as role_commands
 from app.cli.roster import roster
+from app.cli.roster_compare import compare
 from app.cli.roster_history import history
 from app.cli.roster_pairs import pairs
 from app.cli.saved import saved
@@ -54,6 +55,7 @@ SAMPLE = ROOT / "data" / "sample"
 
 conversations.add_command(retention)
 conversations.add_command(saved)
+roster.add_command(compare)
 roster.add_command(history)
 roster.add_command(pairs)
 for each in (add_all, change_all, invite_accounts):

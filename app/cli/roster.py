@@ -9,8 +9,9 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import BinaryIO, TextIO
 
 import click
 from flask import current_app
@@ -18,16 +19,17 @@ from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
 from app.cli.ground import refuse, session, settings
-from app.cli.roster_words import BY_HAND, say_what_stays
+from app.cli.roster_options import columns_option, problems_option, write_problems
+from app.cli.roster_words import print_result, result_of, say_outcome, say_who_is_first
 from app.core import audit
 from app.core.audit import NOWHERE, Event
 from app.core.errors import Refusal
 from app.core.roster import exports, following, imports
 from app.core.roster.holding import HoldLimits
+from app.core.roster.mapping import ColumnUnknown
+from app.core.roster.turns import wait_turn
 from app.models.rosters import RosterImport
 
-COUNTS = ("lines", "people", "inactive", "added", "back", "removed", "changed", "unchanged")
-SHOWN = ("added", "back", "removed", "changed", "unchanged", "inactive", "readdressed")
 HELD = 3
 """The exit code of an import that waits for an admin."""
 
@@ -47,6 +49,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
     "--file-wins", is_flag=True, help="Let FILE win over what admins set by hand for its people."
 )
 @click.option("--force", is_flag=True, help="Apply an import that would be held.")
+@columns_option
+@problems_option
 @as_json
 def import_roster(
     file: BinaryIO,
@@ -56,25 +60,20 @@ def import_roster(
     confirm_pairs: bool,
     file_wins: bool,
     force: bool,
+    asked: dict[str, str],
+    problems: Path | None,
     as_json: bool,
 ) -> None:
     """Show what FILE would change; with --apply, change it."""
-    with session() as db, _refusals(db, as_json):
-        found = imports.check(
-            db,
-            file,
-            file_name=Path(file.name).name,
-            encoding=encoding,
-            mode=mode,
-            by=None,
-            origin=NOWHERE,
-            limits=hold_limits(),
-        )
+    with session() as db, refusals(db, as_json):
+        found = _check(db, file, encoding=encoding, mode=mode, asked=asked)
         if confirm_pairs:
             imports.settle_pairs(
                 db, found.id, None, same=True, by=None, origin=NOWHERE, limits=hold_limits()
             )
         imports.let_file_win(db, found, file_wins, by=None)
+        if problems:
+            write_problems(db, found.id, problems)
         _go_on(db, found, apply=apply, force=force, as_json=as_json)
 
 
@@ -85,7 +84,8 @@ def import_roster(
 @as_json
 def undo(import_id: int | None, dry_run: bool, force: bool, as_json: bool) -> None:
     """Take the last import back, which can be named by IMPORT_ID to be sure."""
-    with session() as db, _refusals(db, as_json):
+    with session() as db, refusals(db, as_json):
+        wait_turn(db, say_who_is_first)
         last = imports.in_force(db) or 0 if import_id is None else import_id
         found = imports.check_undo(db, last, by=None, origin=NOWHERE, limits=hold_limits())
         _go_on(db, found, apply=not dry_run, force=force, as_json=as_json)
@@ -106,26 +106,6 @@ def export(file: TextIO, as_json: bool) -> None:
                 file.write(text.replace("\r\n", "\n"))
 
 
-@roster.command("compare")
-@click.argument("one", type=int)
-@click.argument("other", type=int)
-@as_json
-def compare(one: int, other: int, as_json: bool) -> None:
-    """Count who came, went and changed between the lists of two imports, ONE and OTHER."""
-    with session() as db, _refusals(db, as_json):
-        found = imports.compare(db, one, other)
-    facts = {"one": found.one.id, "other": found.other.id, "came": found.came, "went": found.went}
-    facts |= {"changed": found.changed, "imports": found.steps}
-    if as_json:
-        click.echo(json.dumps(facts))
-        return
-    click.echo(
-        f"From import {found.one.id} to import {found.other.id}, {found.steps} imports later"
-    )
-    for name in ("came", "went", "changed"):
-        click.echo(f"  {name:<10}{facts[name]:>8}")
-
-
 @roster.command("follow")
 @as_json
 def follow(as_json: bool) -> None:
@@ -143,8 +123,8 @@ def hold_limits() -> HoldLimits:
 
 
 @contextmanager
-def _refusals(db: Session, as_json: bool) -> Iterator[None]:
-    """Say a refusal in words, or as JSON, and end with 1."""
+def refusals(db: Session, as_json: bool) -> Iterator[None]:
+    """Say a refusal in words, or as JSON with the `line` that is to blame, and end with 1."""
     try:
         yield
     except Refusal as refusal:
@@ -153,13 +133,38 @@ def _refusals(db: Session, as_json: bool) -> Iterator[None]:
             db, Event.ROSTER_REFUSED, NOWHERE, refusal=refusal.code, reason=refusal.message
         )
         db.commit()
-        refuse(refusal, as_json=as_json)
+        line = refusal.values.get("line")
+        refuse(refusal, as_json=as_json, facts={} if line is None else {"line": line})
+
+
+def _check(
+    db: Session, file: BinaryIO, *, encoding: str | None, mode: str | None, asked: dict[str, str]
+) -> RosterImport:
+    """Check the file, and say so where its columns are those of an earlier one."""
+    try:
+        found = imports.check(
+            db,
+            file,
+            file_name=Path(file.name).name,
+            encoding=encoding,
+            mode=mode,
+            by=None,
+            origin=NOWHERE,
+            limits=hold_limits(),
+            asked=asked,
+            wait=partial(wait_turn, tell=say_who_is_first),
+        )
+    except ColumnUnknown as unknown:
+        raise click.UsageError(unknown.message) from None
+    if found.mapping and not asked:
+        places = ", ".join(f"{name}={place + 1}" for name, place in found.mapping.items())
+        click.echo(f"Columns as in an earlier import: {places}.", err=True)
+    return found
 
 
 def _go_on(db: Session, found: RosterImport, *, apply: bool, force: bool, as_json: bool) -> None:
     """Print what was checked; apply it or hold it where that was asked for, or leave no trace."""
-    result = _result(db, found)
-    remarks = imports.problems_of(db, found.id, remarks=True)
+    result = result_of(db, found)
     goes = apply and imports.changes_anything(db, found.id) and _may_go(db, found, force)
     held = apply and not goes and bool(found.held)
     if goes:
@@ -175,10 +180,8 @@ def _go_on(db: Session, found: RosterImport, *, apply: bool, force: bool, as_jso
     if as_json:
         click.echo(json.dumps(result, ensure_ascii=False))
     else:
-        _print_result(result)
-    for remark in remarks:
-        click.echo(f"Note: line {remark.line}, {remark.column}: {remark.reason}", err=True)
-    _say(result, asked=apply, goes=goes, held=held, as_json=as_json)
+        print_result(result)
+    say_outcome(result, asked=apply, goes=goes, held=held, as_json=as_json)
     if held:
         sys.exit(HELD)
 
@@ -189,46 +192,3 @@ def _may_go(db: Session, found: RosterImport, force: bool) -> bool:
         db, found, typed=None, force=force, two_person=two_person, by=None, origin=NOWHERE,
         limits=hold_limits(),
     )  # fmt: skip
-
-
-def _result(db: Session, found: RosterImport) -> dict[str, Any]:
-    problems = [
-        {"line": each.line, "column": each.column, "reason": each.reason}
-        for each in imports.problems_of(db, found.id)
-    ]
-    counts: dict[str, Any] = {name: getattr(found, name) for name in COUNTS}
-    counts["readdressed"] = found.pairs
-    counts |= {name: getattr(found, name) for name in BY_HAND}
-    return counts | {"problems": problems, "held": found.held or [], "import_id": found.id}
-
-
-def _print_result(result: dict[str, Any]) -> None:
-    click.echo(f"{result['lines']} lines, {result['people']} people")
-    for name in SHOWN:
-        click.echo(f"  {name:<11}{result[name]:>7}")
-    if result["edited"]:
-        click.echo(say_what_stays(result))
-    for problem in result["problems"]:
-        where = f", {problem['column']}" if problem["column"] else ""
-        click.echo(f"line {problem['line']}{where}: {problem['reason']}")
-
-
-def _say(result: dict[str, Any], *, asked: bool, goes: bool, held: bool, as_json: bool) -> None:
-    """Say on standard error what became of it."""
-    rules = ", ".join(result["held"])
-    if goes and not as_json:
-        left_out = len(result["problems"])
-        click.echo(f"Applied{f', without {left_out} problem lines' if left_out else ''}.", err=True)
-    elif held:
-        click.echo(
-            f"Held ({rules}): nothing was changed. An admin lets import {result['import_id']} go on"
-            " the page Roster, or say --force.",
-            err=True,
-        )
-    elif asked and not goes:
-        click.echo("Nothing to do: this list is in force already.", err=True)
-    elif not asked and not as_json:
-        more = f" It would be held ({rules})." if rules else ""
-        click.echo(
-            f"Nothing was changed.{more} Add --apply to make it the list in force.", err=True
-        )

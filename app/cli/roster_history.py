@@ -9,7 +9,8 @@ import click
 from flask.cli import with_appcontext
 
 from app.cli.ground import session
-from app.cli.roster import COUNTS, as_json
+from app.cli.roster import as_json
+from app.cli.roster_words import COUNTS
 from app.core.roster import imports
 from app.models.rosters import RosterImport
 

@@ -289,7 +289,7 @@ class SearchPart(Base):
 
     import_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
-    """Which list: one of `core.roster.listing.KINDS`."""
+    """Which list: one of `core.roster.listing.KINDS`, or `core.roster.searching.OUT`."""
     last: Mapped[str] = mapped_column(
         String(254).with_variant(String(254, collation="C"), "postgresql"), primary_key=True
     )

@@ -63,9 +63,9 @@ def test_a_refusal_exits_with_one_and_says_why(run, people, db):
 
 def test_jobs_are_listed_stopped_and_tried_again(run, db):
     assert run("jobs", "list").exit_code == 0
-    db.add(Job(kind="roster_check", state="queued", facts={}, created_at=clock.now()))
+    db.add(Job(kind="roster_follow", state="queued", facts={}, created_at=clock.now()))
     db.commit()
-    assert "roster_check" in run("jobs", "list").stdout
+    assert "roster_follow" in run("jobs", "list").stdout
     stopped = run("jobs", "stop", "1", "--json")
     assert json.loads(stopped.stdout)["state"] == "stopped"
     assert json.loads(run("jobs", "list", "--state", "stopped", "--json").stdout)[0]["id"] == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,8 @@ ADA = "ada@learn.agency.example"
 BO = "bo@learn.agency.example"
 COUNTS = {"lines", "people", "inactive", "added", "back", "removed", "changed", "unchanged"}
 BY_HAND = {"edited", "yielding", "file_wins", "yielded"}
-KEYS = COUNTS | BY_HAND | {"readdressed", "problems", "held", "import_id"}
+LOSING = {"losing_program", "losing_session"}
+KEYS = COUNTS | BY_HAND | LOSING | {"readdressed", "problems", "remarks", "held", "import_id"}
 LIST = (
     f"U1,Lovelace,{ADA},Active,Class 1,2026-03-02,A1\n"
     f"U1,Lovelace,{ADA},Active,Class 2,2026-03-02,A2\n"
@@ -163,17 +165,20 @@ def test_a_problem_of_a_whole_line_is_said_without_a_column(command):
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "line"),
     [
-        b"",
-        b"U1,,x,Active\n",
-        "U1,Mu\u00f1oz,ada@x.example,Active,C,D,A1\n".encode("cp1252"),
-        LIST.encode("utf-16"),
-        b"last_name,email\nLovelace,ada@x.example\n",
+        (b"", None),
+        (b"U1,,x,Active\n", 1),
+        ("U1,Mu\u00f1oz,ada@x.example,Active,C,D,A1\n".encode("cp1252"), 1),
+        (LIST.encode("utf-16"), 1),
+        (LIST.encode() + b"\0", 6),
+        (b"\nlast_name,email\nLovelace,ada@x.example\n", 2),
     ],
-    ids=["empty", "problems alone", "cp1252", "utf-16", "no status"],
+    ids=["empty", "problems alone", "cp1252", "utf-16", "NUL", "no status"],
 )
-def test_a_refused_file_exits_1_says_why_and_changes_nothing(data, command, db, people):
+def test_a_refused_file_exits_1_says_why_and_where_and_changes_nothing(
+    data, line, command, db, people
+):
     people.listed("Byron", BO, "B1")
     before = tables(db)
     for options in ((), ("--apply",), ("--apply", "--json")):
@@ -181,8 +186,11 @@ def test_a_refused_file_exits_1_says_why_and_changes_nothing(data, command, db, 
         assert result.exit_code == 1
         assert result.stderr.startswith("Refused: ")
         assert len(result.stderr.splitlines()) == 1
+        assert len(re.findall(r"(?i)\bline \d", result.stderr)) == (line is not None)
         if "--json" in options:
-            assert set(json.loads(result.stdout)) == {"error", "code"}
+            said = json.loads(result.stdout)
+            assert set(said) == {"error", "code"} | ({"line"} if line else set())
+            assert said.get("line") == line
         else:
             assert result.stdout == ""
     after = tables(db)

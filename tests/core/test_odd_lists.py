@@ -102,6 +102,18 @@ def test_what_is_plainly_no_list_is_refused_with_the_reason_at_either_door(
     assert imports.history(db) == []
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("door", [receive, check])
+def test_a_nul_is_refused_with_its_line_however_far_down_it_stands(end, door, db):
+    for lines in (0, 3, 40_000):
+        data = ADA.replace("\n", end).encode() * lines + b"U1,L\0"
+        with pytest.raises(FileRefused) as refused:
+            door(db, data)
+        assert refused.value.line == lines + 1
+        assert refused.value.message.startswith(f"Line {lines + 1}: This is no UTF-8 text.")
+        db.rollback()
+
+
 @pytest.mark.parametrize("door", [receive, check])
 def test_a_million_columns_are_refused_without_being_looked_at(door, db):
     with pytest.raises(Refusal) as refused:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.core import clock
 from app.core.audit import NOWHERE
+from app.core.entry import unopened
 from app.core.errors import ImportSettled, ListChanged
 from app.core.people import roles
 from app.core.roster import imports
@@ -168,6 +169,18 @@ def test_a_confirmed_pair_keeps_its_account_with_all_that_is_in_it(
     assert "your account moved with you" in mails.text(OLD)
     assert visitors().sign_in(NEW).location == "/program_select"
     assert visitors().sign_in(OLD).status_code == 401
+
+
+def test_an_account_that_a_chat_asked_for_and_that_moved_is_not_tidied_away(desk, db, people):
+    desk.put_in_force(line("U1", "Lovelace", OLD, "A1"), CROWD)
+    user = people.account(OLD, password=None, came_by="chat", verified_at=clock.now())
+    entered = user.id
+    found = desk.check(line("U1", "Lovelace", NEW, "A1"), CROWD)
+    assert desk.settle(found, OLD) == 1
+    desk.apply(found)
+    moved = find_user(db, entered)
+    assert (moved.address, moved.verified_at, moved.came_by) == (NEW, None, None)
+    assert not unopened.is_nobodys(db, entered)
 
 
 def test_who_is_not_confirmed_or_cannot_move_is_one_who_goes_and_one_who_comes(desk, db, people):

@@ -72,9 +72,13 @@ def everybody(db: Session, found: RosterImport, kind: str, search: str = "") -> 
 
 
 def searched_alike(db: Session, found: RosterImport) -> dict[str, int]:
-    """How many stand in each list, having compared what each search finds in it."""
+    """How many stand in each list, having compared what each search finds in it.
+
+    They are as many as the import counted.
+    """
     lists = {kind: everybody(db, found, kind) for kind in KINDS}
     for kind, people in lists.items():
+        assert len(people) == getattr(found, kind), kind
         for search in SEARCHES:
             part = search.lower()
             fits = [
@@ -95,7 +99,7 @@ def test_every_list_is_searched_from_the_check_to_the_undo(db: Session):
     apply(db, first)
 
     second = check(db, SECOND)
-    expected = {"added": 100, "changed": 100, "removed": 300, "inactive": 80, "unchanged": 1_900}
+    expected = {"added": 100, "changed": 100, "removed": 300, "inactive": 30, "unchanged": 1_900}
     assert searched_alike(db, second) == expected
     apply(db, second)
     assert searched_alike(db, second) == expected
@@ -112,11 +116,47 @@ def test_every_list_is_searched_from_the_check_to_the_undo(db: Session):
     assert searched_alike(db, apply(db, undo)) == taken_back
 
 
+def test_who_is_inactive_is_listed_and_counted_alike_though_nothing_of_theirs_changes(db: Session):
+    out = line(1, status="Inactive") + line(3, status="Inactive")
+    first = apply(db, check(db, HEADER + line(0) + line(1) + line(2) + out))
+    assert (first.inactive, numbers(db, first, "inactive")) == (1, [3])
+    again = check(db, HEADER + line(0) + line(3, status="Inactive") + line(2, status="Inactive"))
+    assert searched_alike(db, again) == {"unchanged": 1, "removed": 2, "inactive": 2}
+    became = {each.address[:2]: each for each in everybody(db, again, "inactive")}
+    assert [(each.change, each.lost) for each in became.values()] == [
+        ("removed", "A1"), ("unchanged", ""),
+    ]  # fmt: skip
+    assert became["p3"].last_name == NAMES[3]
+    apply(db, again)
+    assert numbers(db, again, "inactive") == numbers(db, again, "inactive", "x.ex") == [2, 3]
+    apply(db, check(db, HEADER + line(0)))
+    assert numbers(db, again, "inactive") == [2, 3]
+    assert numbers(db, first, "inactive", NAMES[3].upper()) == [3]
+
+
+def test_who_may_enter_by_a_line_in_force_is_not_inactive_by_a_file_that_adds(db: Session):
+    apply(db, check(db, HEADER + line(0) + line(1, status="Inactive")))
+    off = "".join(line(number, ids="A2", status="Inactive") for number in range(3))
+    adding = check(db, HEADER + off + line(5), mode="add")
+    assert searched_alike(db, adding) == {"added": 1, "changed": 1, "inactive": 2}
+    assert numbers(db, adding, "inactive") == [1, 2]
+    same = check(db, HEADER + line(1, status="Inactive"), mode="add")
+    assert (same.inactive, numbers(db, same, "inactive")) == (1, [1])
+    applied = apply(db, adding)
+    assert numbers(db, applied, "inactive") == [1, 2]
+
+
+def numbers(db: Session, found: RosterImport, kind: str, search: str = "") -> list[int]:
+    people = everybody(db, found, kind, search)
+    return [int(each.address.partition("@")[0][1:]) for each in people]
+
+
 def test_imports_of_an_earlier_version_are_searched_row_by_row_and_the_next_one_is_not(db: Session):
     first = apply(db, check(db, FIRST))
     db.execute(delete(SearchPart))
     found = imports.list_changes(db, first.id, "added", search="p10@")
     assert [each.address for each in found] == ["p10@x.example"]
+    assert len(imports.list_changes(db, first.id, "inactive", search="p23", limit=99)) == 80
 
     second = check(db, SECOND)
     assert parts(db, second, "unchanged") == 2

@@ -19,7 +19,7 @@ def put(db):
     """Puts a job of this state into the backlog; its id."""
 
     def do(state, **columns):
-        job = Job(kind="roster_check", state=state, facts={}, created_at=clock.now(), **columns)
+        job = Job(kind="roster_follow", state=state, facts={}, created_at=clock.now(), **columns)
         db.add(job)
         db.commit()
         return job.id

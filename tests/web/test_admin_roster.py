@@ -300,6 +300,44 @@ def test_columns_of_any_name_are_set_by_hand_and_known_the_next_time(admin, db):
     assert {name: next_time[name] for name in set_by_hand} == set_by_hand
 
 
+def test_of_two_columns_of_one_name_an_admin_chooses(admin, db):
+    data = f"last_name,email,E-Mail,status,lo_root_id\nMay,x@x.example,{ADA},Active,A1\n"
+    columns = upload(admin, data).location
+    page = admin.get(columns)
+    said = words(page, admin)
+    assert "More than one column is called “Email”: columns 2, 3. Choose one of them." in said
+    assert "Say which column is" not in said
+    fields = columns_of(admin.page(page))
+    assert (fields["column-1"], fields["column-2"]) == ("", "")
+    assert admin.submit(columns, **fields).status_code == 422
+    apply(admin, check(admin, columns, **{"column-2": "email"}))
+    assert addresses(db) == [ADA]
+    again = admin.get(upload(admin, data + "\n").location)
+    assert "More than one column" not in words(again, admin)
+    assert columns_of(admin.page(again))["column-2"] == "email"
+
+
+def test_columns_without_a_header_are_known_the_next_time(admin, db):
+    data = f"A1;Active;May;{ADA}\n"
+    columns = upload(admin, data).location
+    ours = dict(zip(
+        (f"column-{n}" for n in range(4)), ("lo_root_id", "status", "last_name", "email"),
+        strict=True,
+    ))  # fmt: skip
+    apply(admin, check(admin, columns, **ours))
+    assert addresses(db) == [ADA]
+    again = admin.page(admin.get(upload(admin, data.replace("A1", "A2")).location))
+    assert {name: columns_of(again)[name] for name in ours} == ours
+
+
+def test_a_file_that_is_refused_for_one_line_says_which(admin):
+    response = upload(admin, many(3) + "a\0b")
+    assert response.status_code == 422
+    assert "Line 4: This is no UTF-8 text." in words(response, admin)
+    response = upload(admin, many(3) + "\ufeff\0", name="list.xlsx")
+    assert "Line 4: This" in words(response, admin)
+
+
 # Progress
 
 

@@ -9,9 +9,14 @@ from sqlalchemy.orm import Session
 
 from app.core import audit, backlog
 from app.core.audit import Event, Origin
-from app.core.errors import JobNotOver, JobOver
+from app.core.errors import ImportMovedOn, JobNotOver, JobOver
+from app.core.roster import ledger
 from app.models.people import User
-from app.models.records import Job
+from app.models.records import Job, JobState
+from app.models.rosters import RosterImport
+
+AGAIN = (JobState.FAILED.value, JobState.STOPPED.value)
+"""States of jobs that can be tried again."""
 
 
 def stop(db: Session, job_id: int, *, by: int | None, origin: Origin) -> None:
@@ -28,12 +33,27 @@ def stop(db: Session, job_id: int, *, by: int | None, origin: Origin) -> None:
 def retry(db: Session, job_id: int, *, by: int | None, origin: Origin) -> None:
     """Let a job that failed or was stopped wait once more. The caller commits.
 
-    Raises `NotFound` or `JobNotOver`.
+    Raises `NotFound`, `JobNotOver`, or `ImportMovedOn` for a job that would find nothing to do.
     """
     job = backlog.get(db, job_id)
+    if job.state in AGAIN and not may_retry(db, job):
+        raise ImportMovedOn(number=job.facts.get("import_id"))
     if not backlog.try_again(db, job_id):
         raise JobNotOver
     audit.record(db, Event.JOB_RETRIED, origin, actor_id=by, kind=job.kind, job=job_id)
+
+
+def may_retry(db: Session, job: Job) -> bool:
+    """Whether a job is over without having been done, and would find something to do.
+
+    One that failed with its import does not: the import is checked, or applied, once more.
+    """
+    if job.state not in AGAIN:
+        return False
+    if job.kind not in ledger.WORK:
+        return True
+    found = db.get(RosterImport, job.facts.get("import_id") or 0, populate_existing=True)
+    return found is not None and ledger.waits_for(found, job)
 
 
 def whose(db: Session, jobs: Iterable[Job]) -> dict[int, str]:

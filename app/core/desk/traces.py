@@ -67,6 +67,7 @@ METHODS = {
     "reset": N_("by the mail for a new password"),
     "phone": N_("to add a number"),
     "setup": N_("by the mail to set a password"),
+    "token": N_("by a token of another program"),
     "whatsapp": N_("by a code on WhatsApp"),
 }
 MAILS = {

@@ -89,11 +89,10 @@ def apply(
 
 def apply_in_background(db: Session, job: Job) -> dict[str, int]:
     """Apply the import of a job; the caller commits with the job's end, so that both hold or
-    neither. A refusal makes the import `failed`, and is raised again.
+    neither. A refusal makes the import `failed`, and is raised again. Raises what `ledger.of_job`
+    raises where the import does not wait for it.
     """
-    found = ledger.get(db, job.facts["import_id"])
-    if found.state != ImportState.APPLYING.value:
-        return {}
+    found = ledger.of_job(db, job)
     by = job.created_by if found.asked_at is None else found.asked_by
     try:
         backlog.report(db, job, note="applying", quiet_for=LONGEST)

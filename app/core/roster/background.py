@@ -37,11 +37,10 @@ def check_in_background(db: Session, job: Job, limits: HoldLimits) -> dict[str, 
     """Check the import of a job, saying how far it is; the caller commits with the job's end.
 
     Until then nothing of it stands in the tables, so that a worker that dies leaves nothing half
-    done. A refusal makes the import `failed`, and is raised again.
+    done. A refusal makes the import `failed`, and is raised again. Raises what `ledger.of_job`
+    raises where the import does not wait for it.
     """
-    found = ledger.get(db, job.facts["import_id"])
-    if found.state != ImportState.CHECKING.value:
-        return {}
+    found = ledger.of_job(db, job)
     try:
         if found.undoes is None:
             _check_file(db, job, found, limits)

@@ -64,10 +64,9 @@ def write(db: Session, import_id: int, found: Differences) -> None:
     # A rehearsal takes place in a database that has no defaults.
     defaults = {"lost": pl.lit("")}
     defaults |= dict.fromkeys(("back", "loses_program", "loses_session"), pl.lit(False))
-    rows = pl.concat([found.known, found.new])
-    order = rows["address"].arg_sort()
+    rows = found.rows
     parts = (
-        rows[order[start : start + staging.BATCH]].with_columns(**defaults)
+        rows[found.order[start : start + staging.BATCH]].with_columns(**defaults)
         for start in range(0, rows.height, staging.BATCH)
     )
     staging.put(db, RosterChange, import_id, [*rows.columns, *defaults], parts)

@@ -5,11 +5,11 @@ Nobody's access moves. Reading takes longest and holds no transaction; all that 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from tempfile import TemporaryFile
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import polars as pl
-from polars import col
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,7 @@ from app.core.roster import (
     keeping,
     ledger,
     losses,
+    mapping,
     pairing,
     planner,
     searchable,
@@ -33,6 +34,7 @@ from app.core.roster import (
     uploads,
 )
 from app.core.roster.diff import Differences
+from app.core.roster.files import RosterFile
 from app.core.roster.holding import HoldLimits, hold_rules
 from app.core.roster.reading import Reading, read_aside
 from app.core.roster.undisturbed import undisturbed
@@ -57,17 +59,25 @@ def check(
     origin: Origin,
     mode: str | None = None,
     limits: HoldLimits | None = None,
+    asked: Mapping[str, str] | None = None,
+    wait: Callable[[Session], None] | None = None,
 ) -> RosterImport:
     """Check a file at once, here; the list in force stays as it is. The caller commits.
 
     `encoding` is None for the fixed ladder, or `cp1252`; without `mode` a file replaces the list,
-    but for one of problem lines; without `limits` nothing is held. Raises `FileRefused` for a file
-    that cannot be read and `ListRefused` for one without a person to let in.
+    but for one of problem lines; without `limits` nothing is held. `asked` names columns of the
+    file for ours, and `wait` is called before what another import makes wait. Raises `FileRefused`
+    for a file that cannot be read, `ListRefused` for one without a person to let in, and
+    `ColumnUnknown` where `asked` does not fit.
     """
-    marks = ledger.in_force(db) is not None
+    marks, known = ledger.in_force(db) is not None, mapping.recent(db)
     db.rollback()  # No transaction waits for a file to be read.
+
+    def find(first: list[str]) -> dict[str, int] | None:
+        return mapping.named(first, asked) if asked else mapping.of_first_line(known, first)
+
     with sources.readable(stream) as (data, digest), TemporaryFile() as spool, undisturbed():
-        file = files.open_file(data, encoding=encoding)
+        file = files.open_file(data, encoding=encoding, find=find)
         reading = read_aside(file, spool, marks=marks)
         adds = mode == Mode.ADD.value or (mode is None and uploads.only_adds(file.first))
         started = RosterImport(
@@ -78,15 +88,24 @@ def check(
             encoding=file.encoding,
             delimiter=file.delimiter,
             headed=file.headed,
-            columns=[{"name": name[:200], "values": []} for name in file.first if file.headed],
+            columns=_columns(file),
+            mapping=dict(file.mapping) if file.mapping else None,
             created_at=clock.now(),
             created_by=by,
         )
+        if wait:
+            wait(db)
         db.add(started)
         db.flush()
         compare(db, started, reading, limits)
     record(db, started, origin, by)
     return started
+
+
+def _columns(file: RosterFile) -> list[dict[str, Any]]:
+    """The columns as the row of an import keeps them; a file of the seven has none to keep."""
+    names = file.first if file.headed else [""] * len(file.first) if file.mapping else []
+    return [{"name": name.strip()[:200], "values": []} for name in names]
 
 
 def compare(
@@ -101,11 +120,11 @@ def compare(
     found.lines, found.sample = reading.lines, reading.sample or found.sample
     people = reading.people
     found.people = people.height
-    found.inactive = people.filter(col("active") == 0).height
     diff.mark_lines(db)
     adds = found.mode == Mode.ADD.value
     differences = _differences(db, reading, adds=adds)
-    if not found.people or (found.people == found.inactive and not differences.before):
+    nobody_active = found.people == differences.inactive.height
+    if not found.people or (nobody_active and not differences.before):
         raise _nobody(reading)
     changes.stage(db, found.id, reading, differences)
     changes.write_notes(db, found.id, reading.notes)
@@ -139,6 +158,7 @@ def hold(
     keeping.find(db, found, differences, people)
     found.file_wins = False
     found.people_before = differences.before
+    found.inactive = differences.inactive.height
     found.added = differences.count(Change.ADDED)
     found.removed = differences.count(Change.REMOVED)
     found.changed = differences.count(Change.CHANGED)

@@ -72,6 +72,9 @@ class FileRefused(Refusal):
     def __init__(self, reason: str, line: int | None = None) -> None:
         super().__init__(reason=reason, line=line)
         self.line = line
+        # A reason that is about the line names it by itself.
+        if line is not None and not reason.startswith(f"Line {line} "):
+            self.words = N_("Line %(line)s: %(reason)s")
 
 
 class Line(NamedTuple):
@@ -184,8 +187,22 @@ def mapped(mapping: Mapping[str, int], width: int, *, headed: bool) -> Shape:
 
 
 def guess_mapping(row: Sequence[str]) -> dict[str, int]:
-    """Which columns of a header are ours, as far as their names say so; the first of two."""
-    return {name: place for place, name in reversed(_known(row))}
+    """Which columns of a header are ours, as far as their names say so.
+
+    Of two that mean the same the first is taken, but for those that a list needs: somebody is to
+    choose one of them.
+    """
+    twice = doubled(row)
+    return {name: place for place, name in reversed(_known(row)) if name not in twice}
+
+
+def doubled(row: Sequence[str]) -> dict[str, list[int]]:
+    """The needed columns that a header names more than once, each with its places."""
+    places: dict[str, list[int]] = {name: [] for name in NEEDED}
+    for place, name in _known(row):
+        if name in places:
+            places[name].append(place)
+    return {name: found for name, found in places.items() if len(found) > 1}
 
 
 def holds_address(row: Sequence[str]) -> bool:
@@ -193,23 +210,35 @@ def holds_address(row: Sequence[str]) -> bool:
     return bool(_addresses(row[:COLUMN_LIMIT]))
 
 
-def read_header(row: Sequence[str]) -> Shape:
-    """Find the columns by name, in any order. Raises FileRefused if one is missing or doubled."""
-    names = _known(row)
+def read_header(row: Sequence[str], line: int = 1) -> Shape:
+    """Find the columns by name, in any order; `line` is where the header stands.
+
+    Raises FileRefused if one is missing or doubled.
+    """
+    found = {name: place for place, name in reversed(_known(row))}
+    twice = doubled(row)
     for column in NEEDED:
-        places = [place for place, name in names if name == column]
-        if not places:
-            raise FileRefused(f"The header has no column “{column}”. Add it and upload it again.")
-        if len(places) > 1:
-            both = " and ".join(str(place + 1) for place in places)
-            raise FileRefused(f"The header names “{column}” more than once, in columns {both}.")
-    found = {name: place for place, name in reversed(names)}
+        if column not in found:
+            words = f"The header has no column “{column}”. Add it and upload it again."
+            raise FileRefused(words, line)
+        if column in twice:
+            both = " and ".join(str(place + 1) for place in twice[column])
+            words = f"The header names “{column}” more than once, in columns {both}."
+            raise FileRefused(words, line)
     return Shape(
         places=tuple(found.get(name, len(row)) for name in COLUMNS),
         width=len(row),
         least=1 + max(found[name] for name in NEEDED),
         headed=True,
     )
+
+
+def says_itself(row: Sequence[str]) -> bool:
+    """Whether a first line names all that a list needs, or is a line of the seven columns."""
+    if is_header(row):
+        return set(NEEDED) <= {name for _, name in _known(row)} and not doubled(row)
+    email = COLUMNS.index("email")
+    return len(row) == len(COLUMNS) and bool(_addresses(row[email : email + 1]))
 
 
 def _known(row: Sequence[str]) -> list[tuple[int, str]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import polars as pl
 from polars import col
@@ -21,6 +22,9 @@ BATCH = 5000
 
 SUMS = {"address": pl.String, "total": pl.Int64, "count": pl.Int64}
 """A person of the list in force: address, sum of the marks, count of active lines."""
+
+PERSON = {"address": pl.String, "last_name": pl.String}
+"""Somebody, as they are listed."""
 
 _CHANGE = pl.Enum([change.value for change in Change])
 CHANGES: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -43,6 +47,18 @@ class Differences:
     """Who could enter by the list in force."""
     is_first: bool = True
     """Whether nobody stands on a list in force."""
+    inactive: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=PERSON))
+    """Whom the compared list names by inactive lines alone and who cannot enter, as `PERSON`."""
+
+    @cached_property
+    def rows(self) -> pl.DataFrame:
+        """All of them, in no order."""
+        return pl.concat([self.known, self.new])
+
+    @cached_property
+    def order(self) -> pl.Series:
+        """Which of `rows` come one after another, by address: a sorted copy would be large."""
+        return self.rows["address"].arg_sort()
 
     def count(self, change: Change) -> int:
         """How many people change so."""
@@ -90,6 +106,7 @@ def _compared(
     found = Differences(pl.DataFrame(schema=CHANGES), people)
     known = [found.known]
     there: list[pl.Series] = []
+    out = people["active"] == 0
     slim = people.select(col("address", "active", "^mark$")).with_row_index("row")
     same = col("mark") == col("total")
     for part in listed:
@@ -102,12 +119,11 @@ def _compared(
         if gone is not None:
             known.append(gone(part.join(both, on="address", how="anti")))
         there.append(both["row"])
+        # Who is inactive in a file that adds may enter by a line that is in force.
+        out = out.scatter(both.filter(~_STAYS & after)["row"], False)
         found.before += part.filter(_WAS).height
-    if there:
-        mask = pl.repeat(True, people.height, eager=True, dtype=pl.Boolean)
-        people = people.filter(mask.scatter(pl.concat(there), False))
-    gained = col("ids").alias("gained")
-    found.new = people.select("address", _change(pl.lit(False), _STAYS), "last_name", gained)
+    found.inactive = people.filter(out).select(*PERSON)
+    found.new = _unlisted(people, there)
     found.known = pl.concat(known)
     return found
 
@@ -116,6 +132,15 @@ def _joined(part: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
     """Who stands in both, from the few of `part`: to join with all takes much more memory."""
     theirs = people.filter(col("address").is_in(part["address"].implode()))
     return part.join(theirs, on="address", how="inner")
+
+
+def _unlisted(people: pl.DataFrame, there: list[pl.Series]) -> pl.DataFrame:
+    """The people at none of the places `there`, as `CHANGES`."""
+    if there:
+        mask = pl.repeat(True, people.height, eager=True, dtype=pl.Boolean)
+        people = people.filter(mask.scatter(pl.concat(there), False))
+    gained = col("ids").alias("gained")
+    return people.select("address", _change(pl.lit(False), _STAYS), "last_name", gained)
 
 
 def _changes(both: pl.DataFrame, more: pl.DataFrame, after: pl.Expr) -> pl.DataFrame:

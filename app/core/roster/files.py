@@ -87,6 +87,8 @@ class RosterFile:
     _digest: Digest
     records_of: Iterator[Record]
     _feed: Feed
+    mapping: Mapping[str, int] | None = None
+    """Where somebody said that our columns stand; None where the file says it itself."""
 
     @property
     def headed(self) -> bool:
@@ -147,14 +149,15 @@ def open_file(
     encoding: str | None = None,
     mapping: Mapping[str, int] | None = None,
     headed: bool | None = None,
+    find: Callable[[list[str]], Mapping[str, int] | None] | None = None,
 ) -> RosterFile:
     """Find out encoding, delimiter and header of a roster and return it, ready to be read.
 
     `stream` needs only `read`. Without `encoding` the file must be UTF-8, with or without a byte
     order mark; "cp1252" (or "windows-1252") reads it as that, unless the mark says otherwise.
     `mapping` says where our columns stand, whatever they are called, and `headed` whether the
-    first line names them. Raises FileRefused for what
-    is no roster at all: other encodings, no line, a wrong header.
+    first line names them; or else `find` says it by the cells of the first line. Raises
+    FileRefused for what is no roster at all: other encodings, no line, a wrong header.
     """
     digest = Digest()
     blocks = blocks_of(stream, digest)
@@ -169,25 +172,27 @@ def open_file(
     first = next(records, None)
     if first is None:
         raise FileRefused(N_("The file is empty."))
-    if len(first.cells) > COLUMN_LIMIT:
-        raise FileRefused(f"The file has more than {COLUMN_LIMIT} columns.", first.number)
+    if find is not None:
+        mapping = find(first.cells)
     shape = _shape(first, mapping, headed)
     second = next(records, None) if shape.headed else first
     if second is None:
         raise FileRefused(N_("The file has a header and no line below it."))
     records = chain([second], records)
     feed.held = True  # The record in hand belongs to the block, even where the block is done.
-    return RosterFile(decided, delimiter, shape, first.cells, digest, records, feed)
+    return RosterFile(decided, delimiter, shape, first.cells, digest, records, feed, mapping)
 
 
 def _shape(first: Record, mapping: Mapping[str, int] | None, headed: bool | None) -> Shape:
+    if len(first.cells) > COLUMN_LIMIT:
+        raise FileRefused(f"The file has more than {COLUMN_LIMIT} columns.", first.number)
     if mapping is not None:
         if headed is None:
             headed = not first.fault and not holds_address(first.cells)
         return mapped(mapping, len(first.cells), headed=headed)
     if first.fault or not is_header(first.cells):
         return HEADERLESS
-    return read_header(first.cells)
+    return read_header(first.cells, first.number)
 
 
 def _decide_encoding(start: bytes, asked: str | None) -> str:

@@ -25,13 +25,20 @@ from app.core.roster.holding import (
     start_apply,
 )
 from app.core.roster.ledger import count_in_force, discard, get, history, in_force
-from app.core.roster.listing import Person, changed_fields, changes_anything, list_changes
+from app.core.roster.listing import (
+    Person,
+    changed_fields,
+    changes_anything,
+    knows_unchanged,
+    list_changes,
+)
+from app.core.roster.mapping import remembered_mapping
 from app.core.roster.moving import count_moved
 from app.core.roster.pairs import list_pairs, settle_pairs, write_pairs
 from app.core.roster.problems import Group, list_problems, problem_groups, write_problems
 from app.core.roster.starting import start_check, start_undo
 from app.core.roster.tidying import LEFT_LYING, tidy
-from app.core.roster.uploads import nothing_to_do, receive, remembered_mapping
+from app.core.roster.uploads import nothing_to_do, receive
 from app.core.roster.yielded import could_yield, yielded_of
 from app.models.rosters import Change, RosterChange, RosterProblem
 
@@ -65,6 +72,7 @@ __all__ = [
     "hold_rules",
     "in_force",
     "kept_of",
+    "knows_unchanged",
     "let_file_win",
     "list_changes",
     "list_compared",
@@ -96,7 +104,7 @@ _WITH_TABLES = {
 }
 
 _FRUGAL = {
-    "POLARS_MAX_THREADS": "1",
+    "POLARS_MAX_THREADS": "2",
     "_RJEM_MALLOC_CONF": "narenas:1,dirty_decay_ms:100,muzzy_decay_ms:0",
 }
 """How that library goes about: the other cores are for those who sign in, and memory that it lets

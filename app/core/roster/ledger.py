@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 
 from app.core import audit, backlog
 from app.core.audit import NOWHERE, Event, Origin
-from app.core.errors import ImportSettled, NotFound, Refusal
+from app.core.backlog import JobKind
+from app.core.errors import ImportFailed, ImportMovedOn, ImportSettled, NotFound, Refusal
 from app.database import LAST_ID
+from app.models.records import Job
 from app.models.rosters import (
     ImportState,
     ListInForce,
@@ -28,6 +30,12 @@ KEPT = 3
 
 WAITING = (ImportState.CHECKED, ImportState.HELD)
 """States in which an import can be applied or put aside."""
+
+WORK = {
+    JobKind.ROSTER_APPLY.value: ImportState.APPLYING.value,
+    JobKind.ROSTER_CHECK.value: ImportState.CHECKING.value,
+}
+"""The state in which an import waits for a job of each kind."""
 
 
 def get(db: Session, import_id: int) -> RosterImport:
@@ -87,6 +95,25 @@ def move(
     )
     if cast(CursorResult[Any], moved).rowcount != 1:
         raise ImportSettled
+
+
+def waits_for(found: RosterImport, job: Job) -> bool:
+    """Whether an import waits for this very job to be done, or to be done once more."""
+    return found.job_id == job.id and found.state == WORK.get(job.kind)
+
+
+def of_job(db: Session, job: Job) -> RosterImport:
+    """The import that waits for a job. Raises `NotFound`, and `ImportMovedOn` if it does not.
+
+    What a job does to an import is committed with its own end, but for a failure: a worker that
+    died between the two leaves a job that has only to say it, as `ImportFailed`.
+    """
+    found = get(db, job.facts["import_id"])
+    if waits_for(found, job):
+        return found
+    if found.job_id == job.id and found.state == ImportState.FAILED.value and found.failure:
+        raise ImportFailed(reason=found.failure)
+    raise ImportMovedOn(number=found.id)
 
 
 def discard(db: Session, import_id: int, *, by: int | None, origin: Origin) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from app.core.roster import ledger, searching
+from app.core.roster.searching import OUT
 from app.models.edits import RosterEdit
 from app.models.people import User
 from app.models.rosters import (
@@ -32,9 +33,9 @@ from app.models.rosters import (
     StagedLine,
 )
 
-UNCHANGED, EDITED = "unchanged", "edited"
+UNCHANGED, INACTIVE, EDITED = "unchanged", "inactive", "edited"
 KINDS = (
-    "added", "back", "changed", "removed", UNCHANGED, "inactive", "losing_program",
+    "added", "back", "changed", "removed", UNCHANGED, INACTIVE, "losing_program",
     "losing_session", EDITED,
 )  # fmt: skip
 """Which people of an import can be listed."""
@@ -70,10 +71,12 @@ def list_changes(
     the import is the one in force, or waits beside that one. Raises `NotFound`.
     """
     found = ledger.get(db, import_id)
-    if kind == UNCHANGED and not _knows_unchanged(db, found):
+    if kind == UNCHANGED and not knows_unchanged(db, found):
         return []
-    rows = {UNCHANGED: _unchanged, EDITED: _edited}.get(kind, _changing)(import_id, kind)
     place = after[1] if after is not None else ""
+    if kind == INACTIVE and (not found.inactive or searching.is_ready(db, import_id, OUT)):
+        return _inactive(db, import_id, search, place, limit)
+    rows = {UNCHANGED: _unchanged, EDITED: _edited}.get(kind, _changing)(import_id, kind)
     # Names that are edited by hand may change any day, so that nobody packs them.
     if search.strip() and kind != EDITED and searching.is_ready(db, import_id):
         look = partial(searching.find, db, import_id, kind, search, limit=limit)
@@ -109,6 +112,23 @@ def _searched(
     return people[:limit]
 
 
+def _inactive(db: Session, import_id: int, search: str, after: str, limit: int) -> list[Person]:
+    """Who has inactive lines alone, whatever becomes of those: they are packed for that.
+
+    Of an import that an earlier version checked only those whose lines change are known.
+    """
+    lines = searching.find_lines(db, import_id, OUT, search, after=after, limit=limit)
+    query = select(RosterChange.address, RosterChange.change, RosterChange.lost).where(
+        RosterChange.import_id == import_id, RosterChange.address.in_([line[0] for line in lines])
+    )
+    changes = {address: (change, lost) for address, change, lost in db.execute(query)}
+    return [
+        Person(address, name, change, lost=lost)
+        for address, _lower, name in lines
+        for change, lost in [changes.get(address, (UNCHANGED, ""))]
+    ]
+
+
 def _changing(import_id: int, kind: str) -> _Rows:
     query = select(
         RosterChange.address, RosterChange.last_name, RosterChange.change,
@@ -139,7 +159,7 @@ def _has(search: str, *columns: Any) -> ColumnElement[bool]:
     return or_(*(each.icontains(one, autoescape=True) for each in columns for one in spelt))
 
 
-def _knows_unchanged(db: Session, found: RosterImport) -> bool:
+def knows_unchanged(db: Session, found: RosterImport) -> bool:
     """Whether the list in force has them; of an older import, or one beside an older list, it
     says nothing any more."""
     waiting = found.state in {each.value for each in ledger.WAITING}

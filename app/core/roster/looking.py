@@ -18,7 +18,7 @@ from app.core.roster.columns import (
     is_header,
 )
 from app.core.roster.files import ENCODINGS
-from app.core.roster.records import SAVE_AGAIN
+from app.core.roster.records import SAVE_AGAIN, line_ends
 
 SAMPLE = 65_536
 """Bytes that are looked at."""
@@ -68,8 +68,10 @@ def look(head: bytes, *, encoding: str, odd_line: bytes | None, whole: bool) -> 
 
 def refuse_at_sight(data: bytes) -> None:
     """Refuse UTF-16 and what holds a NUL, as UTF-16 and pictures do and no CSV does."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
-        raise FileRefused(SAVE_AGAIN)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise FileRefused(SAVE_AGAIN, 1)
+    if b"\0" in data:
+        raise FileRefused(SAVE_AGAIN, 1 + line_ends(data[: data.index(b"\0")]))
 
 
 def _text(data: bytes, encoding: str) -> str:

@@ -28,7 +28,7 @@ from app.core.audit import Event, Origin
 from app.core.outbox import Kind
 from app.core.people import roles
 from app.core.proof import codes
-from app.models.people import Role, RoleGrant, User
+from app.models.people import CameBy, Role, RoleGrant, User
 from app.models.records import MessageState, OutgoingMessage
 from app.models.rosters import RosterImport, RosterPair
 
@@ -111,8 +111,14 @@ def _readdress(db: Session, import_id: int) -> None:
     db.execute(
         update(User)
         .where(_moved(import_id), User.id == RosterPair.user_id, User.address == RosterPair.former)
-        # Nobody proved yet that the new mailbox is theirs.
-        .values(email=RosterPair.address, address=RosterPair.address, verified_at=None),
+        # Nobody proved yet that the new mailbox is theirs; but the account is the list's, and not
+        # one to be tidied away because a chat once asked for it.
+        .values(
+            email=RosterPair.address,
+            address=RosterPair.address,
+            verified_at=None,
+            came_by=func.nullif(User.came_by, CameBy.CHAT.value),
+        ),
         execution_options=_QUIET,
     )
     # An account that was edited a moment ago is where its admin put it.

@@ -52,7 +52,7 @@ def find(db: Session, found: RosterImport, differences: Differences) -> None:
     gone = _distinct(staging.fetch(db, _gone(found.id), SIDE))
     came = _came(db, found.id, gone, differences)
     pairs = _matched(gone.join(came, on=KEY, how="semi"), came)
-    names = pl.concat([differences.known, differences.new]).select("address", "last_name")
+    names = differences.rows.select("address", "last_name")
     pairs = pairs.join(names, on="address").sort("former").with_columns(confirmed=pl.lit(False))
     staging.put(db, RosterPair, found.id, pairs.columns, [pairs])
     found.pairs = pairs.height

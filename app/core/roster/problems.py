@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.core import sheets
 from app.core.roster import ledger
 from app.core.roster.columns import COLUMNS
-from app.core.roster.uploads import PROBLEM_COLUMNS
+from app.core.roster.mapping import PROBLEM_COLUMNS
 from app.core.sheets import BATCH
 from app.models.rosters import RosterProblem
 
@@ -74,8 +74,17 @@ def write_problems(db: Session, import_id: int) -> Iterator[str]:
     found = ledger.get(db, import_id)
     header = [each["name"] for each in found.columns or []]
     if not any(header):
-        header = list(COLUMNS)
+        header = _named(found.mapping or {}, len(header))
     return sheets.write_csv([*header, *PROBLEM_COLUMNS], _problem_rows(db, import_id, len(header)))
+
+
+def _named(mapping: Mapping[str, int], width: int) -> list[str]:
+    """Names for the columns of a file without a header: ours where they stand, by which they are
+    known when it comes back."""
+    names = {place: name for name, place in mapping.items()}
+    if not names:
+        return list(COLUMNS)
+    return [names.get(place, f"column_{place + 1}") for place in range(width)]
 
 
 def _problem_rows(db: Session, import_id: int, width: int) -> Iterator[list[Any]]:

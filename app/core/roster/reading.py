@@ -5,13 +5,14 @@ No transaction is open meanwhile. A million lines take about 100 MB of memory an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
 import polars as pl
 from polars import col
 
+from app.core.roster.ahead import ahead
 from app.core.roster.columns import COLUMNS, TWO_NAMES, Problem, Remark, Shape
 from app.core.roster.files import Bad, Lines, RosterFile
 from app.core.roster.packs import PEOPLE, joined, packed, people_of, unpacked
@@ -71,18 +72,17 @@ class Reading:
             rows = unpacked(pack)
             yield rows.filter(~col("address").is_in(self.two_names)) if self.two_names else rows
 
-    def take(self, table: Table) -> None:
-        """Count the lines of a block in."""
-        self.lines += table.lines
-        notes = [*map(_note, table.notes)]
-        self.notes += notes
-        self.kept.update(note[3] for note in notes if note[3] and not note[4])
-        if not table.rows.height:
-            return
-        if self.sample is None:
-            self.sample = _odd_name(table.rows["last_name"])
-        self._held.append(table.rows)
-        if sum(rows.height for rows in self._held) >= PACKED:
+    def take(self, tables: list[Table]) -> None:
+        """Count the lines of some blocks in, and pack them once they are enough."""
+        for table in tables:
+            self.lines += table.lines
+            notes = [*map(_note, table.notes)]
+            self.notes += notes
+            self.kept.update(note[3] for note in notes if note[3] and not note[4])
+            if table.rows.height:
+                self._held.append(table.rows)
+                self.sample = self.sample or _odd_name(table.rows["last_name"])
+        if _rows(self._held) >= PACKED:
             self._pack()
 
     def settle(self, shape: Shape) -> None:
@@ -181,14 +181,30 @@ def read_aside(
     """
     reading = Reading(spool, is_marked=marks)
     plain = PlainReader(file.shape, file.delimiter, file.encoding)
-    for found in file.batches(plain.read):
-        if isinstance(found, Lines):
-            found = Table(tabled(found.good), found.notes, found.number)
-        reading.take(found)
+    # What was read is packed while the next lines are read, which takes about as long.
+    for tables in ahead(_tables(file, plain)):
+        reading.take(tables)
         if report:
             report(file.bytes_read, reading.lines)
     reading.settle(file.shape)
     return reading
+
+
+def _tables(file: RosterFile, plain: PlainReader) -> Iterator[list[Table]]:
+    """The blocks of a file, as many together as are packed together."""
+    together: list[Table] = []
+    for found in file.batches(plain.read):
+        if isinstance(found, Lines):
+            found = Table(tabled(found.good), found.notes, found.number)
+        together.append(found)
+        if _rows(table.rows for table in together) >= PACKED:
+            yield together
+            together = []
+    yield together
+
+
+def _rows(tables: Iterable[pl.DataFrame]) -> int:
+    return sum(table.height for table in tables)
 
 
 def _odd_name(names: pl.Series) -> str | None:

@@ -57,6 +57,10 @@ class Record(NamedTuple):
     fault: str = ""
 
 
+class _HoldsNul(FileRefused):
+    """A NUL, in a line that is counted from the end of the last block."""
+
+
 class _LineTooLong(Exception):
     """The next physical line is beyond LINE_LIMIT."""
 
@@ -74,7 +78,7 @@ def blocks_of(stream: BinaryIO, digest: Digest) -> Iterator[bytes]:
             break
         digest.update(chunk)
         if b"\0" in chunk:
-            raise FileRefused(SAVE_AGAIN)
+            raise _HoldsNul(SAVE_AGAIN, 1 + line_ends(held + chunk[: chunk.index(b"\0")]))
         if skipping:
             ends = [place for place in (chunk.find(b"\n"), chunk.find(b"\r")) if place >= 0]
             if not ends:
@@ -96,14 +100,22 @@ def blocks_of(stream: BinaryIO, digest: Digest) -> Iterator[bytes]:
 def decoded(blocks: Iterator[bytes], encoding: str) -> Iterator[str]:
     """Decode whole lines, all ending in a newline. Raises FileRefused at the first bad byte."""
     before = 0
-    for block in blocks:
-        try:
-            text = _newlines(block.decode(encoding))
-        except UnicodeDecodeError as error:
-            good = _newlines(block[: error.start].decode(encoding))
-            raise _undecodable(before + good.count("\n") + 1, encoding) from error
-        before += text.count("\n")
-        yield text
+    try:
+        for block in blocks:
+            try:
+                text = _newlines(block.decode(encoding))
+            except UnicodeDecodeError as error:
+                good = _newlines(block[: error.start].decode(encoding))
+                raise _undecodable(before + good.count("\n") + 1, encoding) from error
+            before += text.count("\n")
+            yield text
+    except _HoldsNul as nul:
+        raise FileRefused(SAVE_AGAIN, before + (nul.line or 1)) from None
+
+
+def line_ends(data: bytes) -> int:
+    """How many lines end in these bytes, each of them with LF, CR or both."""
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
 
 
 def _newlines(text: str) -> str:

@@ -18,9 +18,9 @@ from sqlalchemy import cast as as_type
 from sqlalchemy.orm import Session
 
 from app.core.roster import staging
-from app.core.roster.diff import Differences
+from app.core.roster.diff import PERSON, Differences
 from app.core.roster.listing import UNCHANGED
-from app.core.roster.searching import SEPARATOR
+from app.core.roster.searching import OUT, SEPARATOR
 from app.models.rosters import Change, RosterChange, RosterImport, RosterLine, SearchPart
 
 EACH = 1000
@@ -32,8 +32,7 @@ BATCH = 20 * EACH
 TOGETHER = 10
 """Parts that are read at once."""
 
-NAMED = {"address": pl.String, "last_name": pl.String}
-OTHERS = NAMED | {
+OTHERS = PERSON | {
     "change": pl.String, "losing_program": pl.Int64, "losing_session": pl.Int64,
 }  # fmt: skip
 """Of the changes, those of people who are not added."""
@@ -47,22 +46,28 @@ _ADDED: ColumnElement[str] = literal_column(f"'{Change.ADDED.value}'")
 
 def write(db: Session, found: RosterImport, differences: Differences) -> None:
     """Pack every list of an import, the changes of which are written already."""
-    changes = pl.concat([differences.known, differences.new])
-    _put(db, found.id, Change.ADDED.value, changes, changes["change"] == Change.ADDED.value)
+    changes, order = differences.rows, differences.order
+    added = _those(changes["change"] == Change.ADDED.value, order)
+    _put(db, found.id, Change.ADDED.value, changes, added)
     whose = select(RosterChange.address, RosterChange.last_name).where(
         RosterChange.import_id == found.id
     )
     if found.back:
         back = whose.where(RosterChange.change == _ADDED, RosterChange.back)
-        _put(db, found.id, "back", _fetched(db, back, NAMED))
+        rows = _fetched(db, back, PERSON)
+        _put(db, found.id, "back", rows, rows["address"].arg_sort())
     flags = (RosterChange.loses_program, RosterChange.loses_session)
     numbers = (as_type(each, Integer) for each in flags)
     others = whose.add_columns(RosterChange.change, *numbers).where(RosterChange.change != _ADDED)
     rows = _fetched(db, others, OTHERS)
-    for change in (Change.CHANGED, Change.REMOVED, Change.INACTIVE):
-        _put(db, found.id, change.value, rows, rows["change"] == change.value)
+    order = rows["address"].arg_sort()
+    for change in (Change.CHANGED, Change.REMOVED):
+        _put(db, found.id, change.value, rows, _those(rows["change"] == change.value, order))
     for kind in ("losing_program", "losing_session"):
-        _put(db, found.id, kind, rows, rows[kind] > 0)
+        _put(db, found.id, kind, rows, _those(rows[kind] > 0, order))
+    out = differences.inactive
+    # Nothing else keeps the names of those whose lines do not change.
+    _put(db, found.id, OUT, out, out["address"].arg_sort(), in_full=True)
     staying = _staying(db, found, differences)
     while lines := [*islice(staying, BATCH)]:
         _write(db, found.id, UNCHANGED, lines)
@@ -111,29 +116,43 @@ def _in_force(db: Session) -> Iterator[str]:
         .where(RosterLine.active.is_(True))
         .group_by(RosterLine.address)
     )
-    for people in staging.fetch(db, query, NAMED):
+    for people in staging.fetch(db, query, PERSON):
         yield from _lines(people)
 
 
-def _lines(people: pl.DataFrame) -> list[str]:
+def _lines(people: pl.DataFrame, *, in_full: bool = False) -> list[str]:
     """A line for each of the people: the address, and the name as `searching` looks for it.
 
+    `in_full` the name as it is written comes last.
     No character of an address stands before the separator, so that lines are sorted as addresses.
     """
-    name = col("last_name").str.to_lowercase().str.replace_all(r"[\t\n]", " ")
-    lines = people.select(line=pl.concat_str("address", name, separator=SEPARATOR))["line"]
+    name = col("last_name").str.replace_all(r"[\t\n]", " ")
+    names = [name.str.to_lowercase(), name] if in_full else [name.str.to_lowercase()]
+    lines = people.select(line=pl.concat_str("address", *names, separator=SEPARATOR))["line"]
     return cast("list[str]", lines.to_list())
 
 
+def _those(which: pl.Series, order: pl.Series) -> pl.Series:
+    """Of the rows that come in this order, those that are meant."""
+    return order.filter(which.gather(order))
+
+
 def _put(
-    db: Session, import_id: int, kind: str, people: pl.DataFrame, which: pl.Series | None = None
+    db: Session,
+    import_id: int,
+    kind: str,
+    people: pl.DataFrame,
+    which: pl.Series,
+    *,
+    in_full: bool = False,
 ) -> None:
-    """Pack people by their address; of them `which`, or all. No copy of them all is made."""
-    order = people["address"].arg_sort()
-    if which is not None:
-        order = order.filter(which.gather(order))
-    for start in range(0, len(order), BATCH):
-        _write(db, import_id, kind, _lines(people[order[start : start + BATCH]]))
+    """Pack those of the people at the places `which`, which go by address.
+
+    No copy of them all is made.
+    """
+    for start in range(0, len(which), BATCH):
+        rows = people[which[start : start + BATCH]]
+        _write(db, import_id, kind, _lines(rows, in_full=in_full))
 
 
 def _write(db: Session, import_id: int, kind: str, lines: list[str]) -> None:

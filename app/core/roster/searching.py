@@ -17,13 +17,22 @@ from app.models.rosters import SearchPart
 SEPARATOR = "\t"
 """Stands between address and name; lines end by a line feed."""
 
+OUT = "cannot_enter"
+"""The kind under which those with inactive lines alone are packed: their lines have the name a
+second time, as it is written."""
+
 TOGETHER = 4
 """Texts that are fetched at once: the first is enough where a search fits nearly everybody."""
 
 
-def is_ready(db: Session, import_id: int) -> bool:
-    """Whether anybody of this import can be found here; one of an earlier version has nothing."""
+def is_ready(db: Session, import_id: int, kind: str | None = None) -> bool:
+    """Whether anybody of this import, or of this kind in it, can be found here.
+
+    An import of an earlier version has nothing.
+    """
     there = select(SearchPart.import_id).where(SearchPart.import_id == import_id).limit(1)
+    if kind is not None:
+        there = there.where(SearchPart.kind == kind)
     return db.scalar(there) is not None
 
 
@@ -34,6 +43,14 @@ def find(
 
     By address, letter for letter, whatever the database sorts by. Some may have left the list.
     """
+    lines = find_lines(db, import_id, kind, search, after=after, limit=limit)
+    return [address for address, *_names in lines]
+
+
+def find_lines(
+    db: Session, import_id: int, kind: str, search: str, *, after: str, limit: int
+) -> list[list[str]]:
+    """The same people, with what their lines have beside the address; without `search` all."""
     part = search.strip().lower()
     for sign in ("\0", SEPARATOR, "\n"):
         part = part.replace(sign, "" if sign == "\0" else " ")
@@ -49,14 +66,14 @@ def find(
         .order_by(SearchPart.last)
         .execution_options(yield_per=TOGETHER)
     )
-    found: list[str] = []
+    found: list[list[str]] = []
     with closing(db.scalars(query)) as texts:
         for people in texts:
-            found += (address for address in _those_with(part, people) if address > after)
+            found += (line for line in _those_with(part, people) if line[0] > after)
             if len(found) >= limit:
                 break
     return found[:limit]
 
 
-def _those_with(part: str, people: str) -> list[str]:
-    return [line.partition(SEPARATOR)[0] for line in people.split("\n") if part in line]
+def _those_with(part: str, people: str) -> list[list[str]]:
+    return [line.split(SEPARATOR) for line in people.split("\n") if part in line]

@@ -16,9 +16,6 @@ from tempfile import TemporaryFile
 from typing import IO, Any, BinaryIO, cast
 
 from defusedxml.common import DefusedXmlException
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-from openpyxl.xml import DEFUSEDXML
 
 from app.core.errors import N_
 from app.core.roster.columns import COLUMN_LIMIT, FileRefused
@@ -37,8 +34,6 @@ MOST_ROWS = 1_048_577
 _NO_SHEET = N_("This is no workbook with a sheet in it. Save it as CSV UTF-8 and upload that.")
 _BOMB = N_("This workbook unpacks to more than a list can be. Save it as CSV UTF-8.")
 
-assert DEFUSEDXML, "openpyxl reads XML safely only where defusedxml is installed"
-
 
 def is_sheet(head: bytes) -> bool:
     """Whether a file that begins so is a zip, and a workbook if it is anything that we read."""
@@ -51,6 +46,8 @@ def to_csv(book: IO[bytes], rows: int | None = None) -> IO[bytes]:
     `rows` are read, or all of them. Raises FileRefused for what is no workbook, and for one whose
     parts claim too much. The caller closes the answer, which is a file without a name.
     """
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
+
     _refuse_bombs(book)
     out = TemporaryFile()  # noqa: SIM115 - the caller closes it
     text = io.TextIOWrapper(cast(BinaryIO, out), encoding="utf-8", newline="", write_through=True)
@@ -88,6 +85,10 @@ def _refuse_bombs(book: IO[bytes]) -> None:
 
 
 def _rows(book: IO[bytes]) -> Iterator[list[str]]:
+    from openpyxl import load_workbook  # noqa: PLC0415
+    from openpyxl.xml import DEFUSEDXML  # noqa: PLC0415
+
+    assert DEFUSEDXML, "openpyxl reads XML safely only where defusedxml is installed"
     # What the directory claims is not all that can be unpacked: zipfile stops at the claim.
     workbook = load_workbook(book, read_only=True, data_only=False, keep_links=False)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any, cast
@@ -13,6 +12,7 @@ from polars import col
 from sqlalchemy import Connection, Select, Table, literal, select, text
 from sqlalchemy.orm import Session
 
+from app.core.roster.ahead import ahead
 from app.database import Base
 
 Schema = Mapping[str, type[pl.DataType]]
@@ -44,7 +44,7 @@ def put(
     rows are written, and must ask the database nothing.
     """
     named = [*columns, "import_id"]
-    parts = _ahead(
+    parts = ahead(
         part.select(*columns, pl.lit(import_id).alias("import_id"))
         for rows in tables
         for part in rows.iter_slices(BATCH)
@@ -98,15 +98,6 @@ def roomy(db: Session) -> Iterator[None]:
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
-
-
-def _ahead(parts: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same parts, the next one made while the one in hand is used."""
-    with ThreadPoolExecutor(1) as other:
-        coming = other.submit(next, parts, None)
-        while (part := coming.result()) is not None:
-            coming = other.submit(next, parts, None)
-            yield part
 
 
 def _insert(connection: Connection, begins: str, width: int, parts: Iterable[pl.DataFrame]) -> None:

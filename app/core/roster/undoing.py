@@ -46,7 +46,6 @@ def compare(db: Session, made: RosterImport) -> Differences:
     found = diff.replace(people, diff.in_force(db, touched), set())
     changes.write(db, made.id, found)
     made.people = people.height
-    made.inactive = people.filter(col("active") == 0).height
     found.before = last.people_after or 0
     return found
 

@@ -19,19 +19,15 @@ from app.core.errors import FileGone
 from app.core.roster import sheets
 from app.core.roster.files import FileRefused
 from app.core.roster.looking import Opening, look
-from app.core.roster.records import SAVE_AGAIN
+from app.core.roster.mapping import PROBLEM_COLUMNS, remembered_mapping
+from app.core.roster.records import SAVE_AGAIN, line_ends
 from app.models.rosters import ImportState, ListInForce, Mode, RosterImport, RosterUpload
 
 PART = 1 << 20
 """Bytes of one part of a file."""
 
-PROBLEM_COLUMNS = ("_line", "_problem")
-"""What a file of problem lines has beside the cells of the lines; such a file only adds."""
-
 SHOWN_VALUES = 3
 SHOWN_ROWS = 50
-REMEMBERED = 50
-"""Imports among which the columns of a like header are looked for."""
 
 
 def receive(
@@ -93,8 +89,8 @@ def _describe(
         }
         for place, name in enumerate(names)
     ]
-    known = remembered_mapping(db, header) if header else None
-    started.mapping = dict(mapping or known or opening.mapping)
+    known = mapping or remembered_mapping(db, header, opening.rows)
+    started.mapping = dict(known or opening.mapping)
     if only_adds(header):
         started.mode = Mode.ADD.value
 
@@ -102,20 +98,6 @@ def _describe(
 def only_adds(header: list[str]) -> bool:
     """Whether this is the header of problem lines: a mended part never replaces the whole list."""
     return set(PROBLEM_COLUMNS) <= {name.strip() for name in header}
-
-
-def remembered_mapping(db: Session, header: list[str]) -> dict[str, int] | None:
-    """What the columns of such a header were when it was last applied; None if it never was."""
-    recent = (
-        select(RosterImport.columns, RosterImport.mapping)
-        .where(RosterImport.applied_at.is_not(None), RosterImport.mapping.is_not(None))
-        .order_by(RosterImport.id.desc())
-        .limit(REMEMBERED)
-    )
-    for columns, mapping in db.execute(recent):
-        if columns and mapping and [each["name"] for each in columns] == header:
-            return dict(mapping)
-    return None
 
 
 def nothing_to_do(db: Session, sha256: str) -> RosterImport | None:
@@ -174,6 +156,9 @@ class _Kept:
     size: int = 0
     odd_line: bytes | None = None
     encoding: str = "utf-8"
+    lines: int = 0
+    """How many lines ended so far; one that ends with the last byte may still be going on."""
+    last: bytes = b""
     digest: Any = field(default_factory=hashlib.sha256)
     decoder: Any = field(default_factory=codecs.getincrementaldecoder("utf-8"))
 
@@ -188,7 +173,11 @@ class _Kept:
         if sheets.is_sheet(self.head):
             return
         if b"\0" in data:
-            raise FileRefused(SAVE_AGAIN)
+            before = self.lines + line_ends(self.last + data[: data.index(b"\0")])
+            raise FileRefused(SAVE_AGAIN, 1 + before)
+        # A carriage return at the very end may be the first half of a line end.
+        self.lines += line_ends(self.last + data) - data.endswith(b"\r")
+        self.last = b"\r" if data.endswith(b"\r") else b""
         if self.odd_line is None and not data.isascii():
             self.odd_line = _odd_line(data)
         if self.encoding == "utf-8":

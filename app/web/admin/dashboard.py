@@ -39,6 +39,8 @@ METHODS = {
     "confirm": N_("Password asked again"),
     "whatsapp": N_("Code by WhatsApp"),
     "phone": N_("Code to add a number"),
+    "client": N_("Page of a widget’s client"),
+    "token": N_("Token of a program"),
 }
 REASONS = {
     "wrong": N_("Wrong password, or nobody of that address"),

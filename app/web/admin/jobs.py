@@ -28,9 +28,6 @@ STATES = {
     JobState.DONE.value: (N_("Done"), "good"),
     JobState.STOPPED.value: (N_("Stopped"), "calm"),
 }
-AGAIN = (JobState.FAILED.value, JobState.STOPPED.value)
-"""What can be tried again."""
-
 KINDS = {
     JobKind.CONVERSATIONS_DELETE.value: N_("Delete conversations"),
     JobKind.CONVERSATIONS_EXPIRE.value: N_("Delete conversations that are old"),
@@ -93,7 +90,8 @@ def jobs_show(job_id: int) -> ResponseReturnValue:
         own_page=page_of(job),
         state=STATES[job.state],
         is_open=job.state in OPEN,
-        may_again=job.state in AGAIN,
+        may_again=running.may_retry(db, job),
+        has_ended=job.state in running.AGAIN,
         may_write=Permission.JOBS_WRITE.value in identity.permissions(),
     )
 

@@ -13,7 +13,7 @@ from wtforms import StringField
 
 from app.core.people.roles import Permission
 from app.core.roster import imports, uploads
-from app.core.roster.columns import COLUMNS, NEEDED
+from app.core.roster.columns import COLUMNS, NEEDED, doubled
 from app.core.roster.files import FileRefused
 from app.edge import identity
 from app.edge.db import commit, db
@@ -124,6 +124,12 @@ def _chosen(found: RosterImport) -> tuple[dict[str, int], list[str]]:
 def _show(found: RosterImport, form: ColumnsForm, mapping: dict[str, int]) -> str:
     used = {index: name for name, index in mapping.items()}
     columns: list[dict[str, Any]] = found.columns or []
+    twice = {
+        name: [place + 1 for place in places]
+        for name, places in doubled([column["name"] for column in columns]).items()
+        if name not in mapping
+    }
+    missing = [name for name in NEEDED if name not in mapping and name not in twice]
     same = imports.nothing_to_do(db, found.sha256)
     return render_template(
         "admin/roster_columns.html",
@@ -131,7 +137,8 @@ def _show(found: RosterImport, form: ColumnsForm, mapping: dict[str, int]) -> st
         upload=found,
         columns=[(column, used.get(index, IGNORED)) for index, column in enumerate(columns)],
         choices=[(name, _(COLUMN_WORDS[name]), name in NEEDED) for name in COLUMNS],
-        missing=[_(COLUMN_WORDS[name]) for name in NEEDED if name not in mapping],
+        missing=[_(COLUMN_WORDS[name]) for name in missing],
+        twice=[(_(COLUMN_WORDS[name]), places) for name, places in twice.items()],
         encodings=ENCODINGS,
         modes=MODES,
         same=same,

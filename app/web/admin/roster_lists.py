@@ -43,6 +43,7 @@ def roster_people(import_id: int) -> ResponseReturnValue:
         upload=found,
         kind=kind,
         lists=LISTS,
+        knows_unchanged=imports.knows_unchanged(db, found),
         q=q,
         people=people,
         fields=_fields(found, people) if kind == "changed" else {},

@@ -183,6 +183,7 @@ def _preview(found: RosterImport, form: ApplyForm) -> str:
         moved=imports.count_moved(db, found.id) if found.applied_at and found.pairs else 0,
         groups=imports.problem_groups(db, found.id) if found.problems else [],
         is_last=in_force == found.id,
+        knows_unchanged=imports.knows_unchanged(db, found),
         invite_url=_invite_url(found),
         failure=_failure(found, job),
         may_write=may_write(),
