@@ -15,8 +15,8 @@ from app.core.roster import imports
 from app.core.roster.comparing import KINDS
 from app.core.roster.listing import Person
 
-BATCH = 5_000
-"""People that are asked for at once."""
+BATCH = 100_000
+"""People that are asked for at once: each time all that changed in between is looked through."""
 
 
 @click.command("compare")

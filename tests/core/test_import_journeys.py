@@ -499,6 +499,29 @@ def test_any_two_lists_of_the_history_are_compared(wizard, db):
     assert imports.history(db, before=other.id, limit=1)[0].id == other.id - 1
 
 
+def test_people_of_two_lists_come_page_by_page_under_the_name_of_the_later_one(wizard, db):
+    one = wizard.bring_in(line("Lovelace", ADA) + line("Byron", BO) + line("Cay", CY))
+    two = wizard.bring_in(line("King", ADA) + line("Cay", CY) + line("Dee", DEE))
+    three = wizard.bring_in(line("King", ADA) + line("Byron", BO, "A2") + line("Dee", DEE))
+
+    def listed(former, later, kind):
+        people, after = [], None
+        while rows := imports.list_compared(db, former.id, later.id, kind, after=after, limit=1):
+            people += [(each.address, each.last_name, each.change) for each in rows]
+            after = rows[-1].last_name, rows[-1].address
+        found = imports.compare(db, former.id, later.id)
+        assert len(people) == getattr(found, kind)
+        return people
+
+    assert listed(one, two, "came") == [(DEE, "Dee", "came")]
+    assert listed(one, two, "went") == [(BO, "Byron", "went")]
+    assert listed(one, two, "changed") == [(ADA, "King", "changed")]
+    assert listed(one, three, "came") == [(DEE, "Dee", "came")]
+    assert listed(one, three, "went") == [(CY, "Cay", "went")]
+    both = [(ADA, "King", "changed"), (BO, "Byron", "changed")]
+    assert listed(one, three, "changed") == sorted(both)
+
+
 def test_the_list_in_force_exports_and_imports_without_a_change(wizard, db):
     wizard.bring_in(
         line("'=Lovelace", ADA, "A2;A1") + line("O'Neil", BO, "") + line("-7", CY, "00123")
