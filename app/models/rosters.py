@@ -248,6 +248,17 @@ class RosterProblem(Base):
     """The line as it stands in the file; NULL where it is too long to keep."""
 
 
+def _flagged(name: str) -> Index:
+    """Finds the few of an import with this flag among all whom it changes, by address."""
+    return Index(
+        f"ix_roster_changes_{name}",
+        "import_id",
+        "address",
+        sqlite_where=text(f"{name} = 1"),
+        postgresql_where=text(name),
+    )
+
+
 class RosterChange(Base):
     """What an import does, or did, to one person."""
 
@@ -262,6 +273,7 @@ class RosterChange(Base):
             sqlite_where=text("change <> 'added'"),
             postgresql_where=text("change <> 'added'"),
         ),
+        *(_flagged(name) for name in ("back", "loses_program", "loses_session")),
     )
 
     import_id: Mapped[int] = mapped_column(Integer, primary_key=True)

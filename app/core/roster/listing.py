@@ -77,8 +77,10 @@ def list_changes(
     if kind == INACTIVE and (not found.inactive or searching.is_ready(db, import_id, OUT)):
         return _inactive(db, import_id, search, place, limit)
     rows = {UNCHANGED: _unchanged, EDITED: _edited}.get(kind, _changing)(import_id, kind)
-    # Names that are edited by hand may change any day, so that nobody packs them.
-    if search.strip() and kind != EDITED and searching.is_ready(db, import_id):
+    # Names that are edited by hand may change any day, so that nobody packs them. No index has
+    # these two alone: a few of them would be looked for among all the others.
+    packed = kind in (Change.ADDED.value, UNCHANGED) or (search.strip() and kind != EDITED)
+    if packed and searching.is_ready(db, import_id):
         look = partial(searching.find, db, import_id, kind, search, limit=limit)
         return _searched(db, rows, look, place, limit)
     query = rows.query.order_by(rows.address).limit(limit)
@@ -138,18 +140,19 @@ def _changing(import_id: int, kind: str) -> _Rows:
 
 
 def _of_kind(kind: str) -> ColumnElement[bool]:
+    # Each of the three flags has an index of its own.
     if kind == "back":
         return and_(RosterChange.change == Change.ADDED.value, RosterChange.back)
-    # The literal says to the database that its index of all others holds these.
-    others = RosterChange.change != literal_column(f"'{Change.ADDED.value}'")
     if kind == "losing_program":
         losing = [Change.CHANGED.value, Change.REMOVED.value]
-        return and_(others, RosterChange.change.in_(losing), RosterChange.loses_program)
+        return and_(RosterChange.change.in_(losing), RosterChange.loses_program)
     if kind == "losing_session":
-        removed = RosterChange.change == Change.REMOVED.value
-        return and_(others, removed, RosterChange.loses_session)
+        return and_(RosterChange.change == Change.REMOVED.value, RosterChange.loses_session)
     meant = RosterChange.change == Change(kind).value
-    return meant if kind == Change.ADDED.value else and_(others, meant)
+    if kind == Change.ADDED.value:
+        return meant
+    # The literal says to the database that its index of all others holds these.
+    return and_(RosterChange.change != literal_column(f"'{Change.ADDED.value}'"), meant)
 
 
 def _has(search: str, *columns: Any) -> ColumnElement[bool]:
