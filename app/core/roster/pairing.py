@@ -5,7 +5,7 @@ They have the same user code and the same last name, and nobody else on either s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import polars as pl
@@ -31,9 +31,6 @@ KEY = ["user_code", "surname_key"]
 
 SIDE = dict.fromkeys(("address", *KEY), pl.String)
 
-TOGETHER = 10
-"""Packs that are compared at once: each comparison has to go through all who go."""
-
 _NO_CODE = ("", "nan")
 """A blank user code, and the word for it that an earlier program wrote."""
 
@@ -49,7 +46,8 @@ def find(db: Session, found: RosterImport, differences: Differences) -> None:
         return
     if not (found.removed and found.added):
         return
-    gone = _distinct(staging.fetch(db, _gone(found.id), SIDE))
+    keys = _keys(_coming(db, found.id, differences))
+    gone = _distinct(_with(keys, part) for part in staging.fetch(db, _gone(found.id), SIDE))
     came = _came(db, found.id, gone, differences)
     pairs = _matched(gone.join(came, on=KEY, how="semi"), came)
     names = differences.rows.select("address", "last_name")
@@ -73,36 +71,62 @@ def _came(
     db: Session, import_id: int, gone: pl.DataFrame, differences: Differences
 ) -> pl.DataFrame:
     """Who comes with a user code and a last name of somebody who goes."""
+    if gone.is_empty():
+        return gone
     added = col("change") == Change.ADDED.value
     who = pl.concat([differences.known.filter(added), differences.new.filter(added)])["address"]
-    packs = db.scalars(select(StagedPart.data).where(StagedPart.import_id == import_id)).all()
-    came = [
-        _distinct(unpacked(data).select(*SIDE) for data in packs[start : start + TOGETHER]).join(
-            gone, on=KEY, how="semi"
+    parts = _coming(db, import_id, differences)
+    came = _distinct(part.join(gone, on=KEY, how="semi") for part in parts)
+    return came.filter(col("address").is_in(who.implode()))
+
+
+def _coming(db: Session, import_id: int, differences: Differences) -> Iterator[pl.DataFrame]:
+    """The rows of who comes, part by part, among those of some who do not."""
+    packs = select(StagedPart.data).where(StagedPart.import_id == import_id)
+    for data in db.scalars(packs).all():
+        yield unpacked(data).select(*SIDE)
+    if differences.known.filter(col("change") == Change.ADDED.value).is_empty():
+        return
+    # Who stood on the list with inactive lines alone.
+    query = (
+        select(StagedLine.address, StagedLine.user_code, StagedLine.surname_key)
+        .join(
+            RosterChange,
+            (RosterChange.import_id == StagedLine.import_id)
+            & (RosterChange.address == StagedLine.address),
         )
-        for start in range(0, len(packs), TOGETHER)
-    ]
-    if differences.known.filter(added).height:
-        # Who stood on the list with inactive lines alone.
-        query = (
-            select(StagedLine.address, StagedLine.user_code, StagedLine.surname_key)
-            .join(
-                RosterChange,
-                (RosterChange.import_id == StagedLine.import_id)
-                & (RosterChange.address == StagedLine.address),
-            )
-            .where(StagedLine.import_id == import_id, RosterChange.change == Change.ADDED.value)
-        )
-        back = _distinct(staging.fetch(db, query, SIDE))
-        came.append(back.join(gone, on=KEY, how="semi"))
-    return _distinct(came).filter(col("address").is_in(who.implode()))
+        .where(StagedLine.import_id == import_id, RosterChange.change == Change.ADDED.value)
+    )
+    yield from staging.fetch(db, query, SIDE)
+
+
+def _keys(parts: Iterable[pl.DataFrame]) -> pl.Series:
+    """What stands for the keys of these rows: numbers, as the texts of a million are large."""
+    found = [pl.Series("key", [], pl.UInt64), *(_hashed(_telling(part)).unique() for part in parts)]
+    return pl.concat(found).unique()
+
+
+def _with(keys: pl.Series, part: pl.DataFrame) -> pl.DataFrame:
+    """The rows with one of these keys, and seldom one more."""
+    rows = _telling(part)
+    ours = _hashed(rows)
+    return rows.filter(ours.is_in(keys.filter(keys.is_in(ours.implode())).implode()))
+
+
+def _hashed(rows: pl.DataFrame) -> pl.Series:
+    return rows.select(key=pl.struct(KEY).hash())["key"]
+
+
+def _telling(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows that say something: a blank user code or name says nothing about anybody."""
+    code = col("user_code").str.to_lowercase()
+    return rows.filter(~code.is_in(_NO_CODE), col("surname_key") != "")
 
 
 def _distinct(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Each address with each of its user codes once; blank ones say nothing about anybody."""
-    rows = pl.concat([pl.DataFrame(schema=SIDE), *(part.unique() for part in parts)]).unique()
-    code = col("user_code").str.to_lowercase()
-    return rows.filter(~code.is_in(_NO_CODE), col("surname_key") != "")
+    """Each address with each of its user codes once, of those that say something."""
+    rows = pl.concat([pl.DataFrame(schema=SIDE), *(part.unique() for part in parts)])
+    return _telling(rows.unique())
 
 
 def _matched(gone: pl.DataFrame, came: pl.DataFrame) -> pl.DataFrame:

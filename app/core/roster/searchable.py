@@ -87,8 +87,24 @@ def _staying(db: Session, found: RosterImport, differences: Differences) -> Iter
     else:
         # The list in force was checked by an earlier version, which packed nothing.
         lines = iter(sorted(_in_force(db)))
-    touched = frozenset(differences.known["address"])
-    return (line for line in lines if line.partition(SEPARATOR)[0] not in touched)
+    return _without(lines, differences.known["address"].sort())
+
+
+def _without(lines: Iterator[str], addresses: pl.Series) -> Iterator[str]:
+    """The lines of others than these addresses; both go by address.
+
+    So no more than a part of the addresses has to be in memory as words.
+    """
+    touched = (
+        each for part in range(0, len(addresses), BATCH) for each in addresses[part : part + BATCH]
+    )
+    first = next(touched, None)
+    for line in lines:
+        address = line.partition(SEPARATOR)[0]
+        while first is not None and first < address:
+            first = next(touched, None)
+        if first != address:
+            yield line
 
 
 def _count(db: Session, import_id: int | None) -> int:
