@@ -11,10 +11,26 @@ from flask.cli import with_appcontext
 from app.cli.ground import session, settings
 from app.core.audit import NOWHERE
 from app.core.desk import explain as explaining
-from app.core.desk.finding import Tone
+from app.core.desk.finding import Mend, Tone
 from app.core.errors import Refusal
+from app.core.proof.ways import PROVIDERS, Doors
 
 MARKS = {Tone.BAD: "✗", Tone.CALM: " ", Tone.GOOD: "✓", Tone.WARN: "!"}
+
+MENDS = {
+    Mend.CORRECT_ADDRESS: "correct the address",
+    Mend.EXTEND: "extend the account",
+    Mend.GIVE_IDS: "give an LO Root ID",
+    Mend.GO_TO_PROGRAM: "look at what the program asks for",
+    Mend.LIFT_PAUSE: "lift the pause",
+    Mend.LOOK_AT_ACCOUNTS: "look at these accounts",
+    Mend.LOOK_AT_MAIL: "look at the message in the outbox",
+    Mend.PUT_ON_LIST: "put them on the list",
+    Mend.RESEND_MAIL: "send the message again",
+    Mend.RESTORE: "end the suspension",
+    Mend.SEND_MAIL: "mail them a way in",
+}
+"""What mends a finding, in words."""
 
 
 @click.command("explain")
@@ -33,8 +49,7 @@ def explain(address: str, import_id: int | None, as_json: bool) -> None:
                 db,
                 address,
                 import_id=import_id,
-                by_code=settings().CODE_SIGN_IN,
-                roles_by_code=settings().CODE_SIGN_IN_ROLES,
+                doors=_doors(),
             )
         except Refusal as refusal:
             raise click.ClickException(refusal.message) from None
@@ -47,10 +62,26 @@ def explain(address: str, import_id: int | None, as_json: bool) -> None:
     sys.exit(0 if found.may_enter else 1)
 
 
+def _doors() -> Doors:
+    """Which doors of the site stand open here, as its pages have them."""
+    here = settings()
+    return Doors(
+        by_code=here.CODE_SIGN_IN,
+        roles_by_code=here.CODE_SIGN_IN_ROLES,
+        whatsapp=here.whatsapp,
+        providers=[each for each in PROVIDERS if getattr(here, each.value)],
+        oidc_name=here.OIDC_NAME or "",
+        is_open=here.REGISTRATION != "roster",
+    )
+
+
 def _print(found: explaining.Explanation) -> None:
     click.echo(found.text)
     for each in found.findings:
         click.echo(f"  {MARKS[each.tone]} {each.about.value:<9} {each.said.text}")
+        if each.mends and each.tone in {Tone.BAD, Tone.WARN}:
+            named = ", ".join(MENDS[mend] for mend in each.mends)
+            click.echo(f"    {'':<9} what helps: {named}")
     for person in found.people:
         near = f" ({person.near.value.replace('_', ' ')})" if person.near else ""
         click.echo(f"  ? {person.last_name}, {person.address}{near}")

@@ -11,6 +11,7 @@ from flask import session
 
 from app.core import clock
 from app.core.errors import NotFound
+from app.core.proof.ways import PROVIDERS, Doors
 from app.edge.ours import ours
 from app.models.access import CredentialKind
 
@@ -33,12 +34,8 @@ class Provider:
 
 def known() -> dict[str, Provider]:
     """Every kind of provider by its word, whether or not it is offered here, in their order."""
-    names = {
-        CredentialKind.GOOGLE: "Google",
-        CredentialKind.GITHUB: "GitHub",
-        CredentialKind.OIDC: ours().settings.OIDC_NAME or "OpenID Connect",
-    }
-    return {kind.value: Provider(kind, name) for kind, name in names.items()}
+    own = Doors(oidc_name=ours().settings.OIDC_NAME or "")
+    return {kind.value: Provider(kind, own.name_of(kind)) for kind in PROVIDERS}
 
 
 def offered() -> list[Provider]:

@@ -11,6 +11,8 @@ from app.core.audit import Origin
 from app.core.entry import by_code, by_phone, unreached
 from app.core.entry.by_code import Door
 from app.core.entry.terms import Terms
+from app.core.proof.ways import Doors
+from app.edge import providers
 from app.edge.ours import ours
 from app.phones import BadNumber
 
@@ -47,7 +49,19 @@ def _can_be(number: str) -> bool:
     return True
 
 
+def doors() -> Doors:
+    """Which doors of the site stand open here."""
+    settings = ours().settings
+    return Doors(
+        by_code=settings.CODE_SIGN_IN,
+        roles_by_code=settings.CODE_SIGN_IN_ROLES,
+        whatsapp=settings.whatsapp,
+        providers=[each.kind for each in providers.offered()],
+        oidc_name=settings.OIDC_NAME or "",
+        is_open=settings.REGISTRATION != "roster",
+    )
+
+
 def code_opens(*, has_role: bool) -> bool:
     """Whether a code is a way into the site here, for who has a role or for who has none."""
-    settings = ours().settings
-    return settings.CODE_SIGN_IN and (settings.CODE_SIGN_IN_ROLES or not has_role)
+    return doors().code_opens(has_role=has_role)

@@ -42,4 +42,4 @@ def _told(value: Any) -> Any:
         return f"{format_date(value, 'medium')}, {format_datetime(value, 'HH:mm')} UTC"
     if isinstance(value, date):
         return format_date(value, "medium")
-    return ", ".join(value) if isinstance(value, (list, tuple)) else value
+    return ", ".join(map(_told, value)) if isinstance(value, (list, tuple)) else value

@@ -90,6 +90,7 @@ class User(UserMixin, Base):
     date_added: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expiry_date: Mapped[datetime | None] = mapped_column(UtcDateTime)
     password_hash: Mapped[str | None] = mapped_column(String(255))
+    """NULL for who has no password: a text that nobody can sign in with never stays here."""
     address: Mapped[str | None] = mapped_column(String(254))
     """The canonical form of `email`; NULL where two legacy accounts share one, and where `email`
     is no address."""

@@ -8,6 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from app import hashing
+from app.core.desk import awaited, insight
+from app.core.desk.awaited import Scope
+from app.core.people import directory
+from app.core.people.orders import Order
+from app.core.people.wanted import Wanted
 from app.models.conversations import Exchange
 from app.models.people import User
 from tests.legacy import dirt
@@ -52,12 +57,23 @@ def test_case_11_who_has_no_password_that_we_can_read_is_mailed_a_first_one(
 
 
 def test_case_11_an_empty_hash_is_no_password(visitors, mails, db):
-    user = db.scalar(select(User).where(User.password_hash == ""))
-    assert not user.has_password()
+    user = db.get(User, 8)
+    assert (user.password_hash, user.has_password()) == (None, False)
     user.email = user.address = "empty@learn.example"
     db.commit()
     visitors().submit("/forgot-password", email="empty@learn.example")
     assert mails.link("empty@learn.example").startswith("/setup-password/")
+
+
+def test_case_11_lists_and_figures_count_as_the_door_does(people, db):
+    waiting = directory.find(db, Wanted(password="no"), Order()).rows
+    assert {8, 9} <= {row.user.id for row in waiting}
+    assert not any(row.user.has_password() for row in waiting)
+    for row in directory.find(db, Wanted(password="yes"), Order()).rows:
+        assert row.user.has_password()
+    people.listed("Unread", "unread@learn.example")
+    assert insight.overview(db).registered == 0
+    assert awaited.preview(db, Scope(), limit=5).waiting == 1
 
 
 def test_case_9_somebody_new_gets_no_id_that_an_old_chat_names(people, db):

@@ -5,7 +5,8 @@ from sqlalchemy import func, select
 
 from app.core import clock
 from app.core.people import roles
-from app.models.access import SignInSession
+from app.core.proof import credentials
+from app.models.access import CredentialKind, SignInSession
 from app.models.conversations import Exchange
 from app.models.people import Entitlement, Role, RoleGrant, User, UserLoRootId
 from app.models.records import AuditEntry, MessageState, OutgoingMessage
@@ -57,6 +58,40 @@ def test_the_page_speaks_in_words_and_leads_to_what_happened_to_this_person(peop
     log = admin.page(admin.get(link)).select_one("main tbody").text
     assert "Account added" in log
     assert ADA not in log
+
+
+def test_the_page_lists_every_way_in_with_since_when_and_last_used(
+    people, visitors, mails, environment, db
+):
+    user = people.account(ADA, password=None)
+    credentials.add(db, user.id, CredentialKind.GITHUB, "77", name="ada-l")
+    credentials.add(db, user.id, CredentialKind.PHONE, "+31612345678")
+    credentials.use(db, CredentialKind.PHONE, "+31612345678")
+    db.commit()
+    ada = visitors()
+    ada.submit("/login/code", email=ADA)
+    assert ada.submit("/login/code/enter", code=mails.code(ADA)).status_code == 303
+    admin = people.admin()
+    rows = admin.page(admin.get(path(db, ADA))).select("section[aria-labelledby=ways] dl > div")
+    told = {each.dt.text.strip(): " ".join(each.dd.text.split()) for each in rows}
+    assert told["Password"] == "Not set yet"
+    assert told["Code by mail"].startswith("Open last used")
+    assert told["Code by WhatsApp"].startswith("Open +31612345678 added")
+    assert "last used" in told["Code by WhatsApp"]
+    assert told["GitHub"].startswith("Switched off here ada-l added")
+    assert "Nothing that they have signs them in here" not in admin.get(path(db, ADA)).text
+
+
+@pytest.mark.parametrize("role", [None, "help desk"])
+def test_the_page_says_who_has_no_way_in_at_all(people, visitors, role, db):
+    user = people.account(ADA, password=None)
+    if role:
+        found = db.scalar(select(Role.id).where(Role.name == role))
+        db.add(RoleGrant(user_id=user.id, role_id=found, granted_at=clock.now()))
+        db.commit()
+    page = people.admin().get(path(db, ADA)).text
+    # A mailed code lets in everybody here but people with a role.
+    assert ("Nothing that they have signs them in here" in page) is (role is not None)
 
 
 def test_editing_changes_what_was_typed_and_leaves_an_entry(people, db):

@@ -12,14 +12,17 @@ from app.core.audit import NOWHERE
 from app.core.desk.explain import explain
 from app.core.desk.finding import Mend, Tone
 from app.core.people.roles import Permission
-from app.core.proof import guesses
+from app.core.proof import credentials, guesses
+from app.core.proof.ways import Doors
 from app.core.roster import imports
-from app.models.access import TryCount
+from app.models.access import CredentialKind, TryCount
 from app.models.people import Role, RoleGrant, User
 from app.models.records import AuditEntry, OutgoingMessage
 
 ADA = "ada.lovelace@learn.agency.example"
 BO = "bo.byron@learn.agency.example"
+CODES = Doors(by_code=True)
+ELSEWHERE = Doors(providers=[CredentialKind.GOOGLE, CredentialKind.OIDC], oidc_name="Agency ID")
 
 
 def ask(visitor, q, **more):
@@ -71,14 +74,20 @@ def test_an_address_that_is_not_on_the_list_gets_the_nearest_ones(admin, people,
         assert explain(db, swapped).people[0].near == "one_letter"
 
 
-def test_a_listed_person_without_an_account_is_invited_by_one_press(admin, people, mails, visitors):
+def test_a_listed_person_without_an_account_is_invited_by_one_press(
+    admin, people, mails, visitors, db
+):
     people.program("BCC", ids=["A1"])
     people.listed("Lovelace", ADA, "A1")
     assert answer(admin, ADA) == (
-        "Lovelace cannot get in. Has no account yet: has to register, or be invited."
+        "Lovelace can get in."
+        " Has no account yet: the first code by mail that they sign in with makes one."
     )
+    assert bad(db, ADA) == [
+        ("Has no account yet: has to register, or be invited.", (Mend.SEND_MAIL,))
+    ]
     assert f"A mail to {ADA} is on its way." in press(admin, ADA, "Send an invitation").text
-    assert "Has no password that works: codes by mail let them in." in ask(admin, ADA).text
+    assert "Has no password that works, and comes in by mailed codes." in ask(admin, ADA).text
     assert visitors().submit(mails.link(ADA), password="seven amber lanterns").status_code == 303
     assert answer(admin, ADA) == "Lovelace can get in."
     assert "Program BCC is open, by A1." in ask(admin, ADA).text
@@ -105,12 +114,12 @@ def test_each_thing_in_the_way_is_named_with_what_mends_it(people, db):
     assert bad(db, "old@x.example") == []
     people.account("none@x.example", password=None)
     assert bad(db, "none@x.example") == [("Has no password yet.", (Mend.SEND_MAIL,))]
-    assert bad(db, "none@x.example", by_code=True) == []
+    assert bad(db, "none@x.example", doors=CODES) == []
     nameless = people.account("role@x.example", password=None, last_name="")
     db.add(RoleGrant(user_id=nameless.id, role_id=1, granted_at=clock.now()))
     db.commit()
-    assert bad(db, "role@x.example", by_code=True) == [("Has no password yet.", (Mend.SEND_MAIL,))]
-    assert bad(db, "role@x.example", by_code=True, roles_by_code=True) == []
+    assert bad(db, "role@x.example", doors=CODES) == [("Has no password yet.", (Mend.SEND_MAIL,))]
+    assert bad(db, "role@x.example", doors=Doors(by_code=True, roles_by_code=True)) == []
     assert explain(db, "role@x.example").text.startswith("role@x.example cannot get in.")
     assert "There is no list yet" not in explain(db, "off@x.example").text
 
@@ -219,8 +228,8 @@ def test_would_they_get_in_by_a_file_that_is_not_applied(admin, people, db):
     db.commit()
     assert answer(admin, BO).startswith(f"{BO} cannot get in. Not on the list.")
     assert answer(admin, BO, import_id=import_id) == (
-        "Once next.csv is applied, Byron cannot get in."
-        " Has no account yet: has to register, or be invited."
+        "Once next.csv is applied, Byron can get in."
+        " Has no account yet: the first code by mail that they sign in with makes one."
     )
     assert "Program BCC is open, by A1." in ask(admin, BO, import_id=import_id).text
     assert "Send an invitation" not in ask(admin, BO, import_id=import_id).text
@@ -275,6 +284,145 @@ def test_an_owner_is_changed_by_nobody_who_may_do_less(people, db):
     assert manager.client.post("/admin/explain/restore", data=data).status_code == 403
 
 
+def pause(db, address):
+    ends = clock.now() + timedelta(minutes=9)
+    row = {"scope": guesses.ACCOUNT, "subject": address, "count": 10, "in_a_row": 10}
+    db.add(TryCount(**row, window_ends_at=ends))
+    db.commit()
+
+
+def help_desk(people, email=BO):
+    """A visitor who may read and help, and no more."""
+    visitor = people.signed_in(email)
+    role = people.db.scalar(select(Role.id).where(Role.name == "help desk"))
+    whose = people.db.scalar(select(User.id).where(User.address == email))
+    people.db.add(RoleGrant(user_id=whose, role_id=role, granted_at=clock.now()))
+    people.db.commit()
+    return visitor
+
+
+def test_the_help_desk_neither_lifts_an_owners_pause_nor_mails_them_a_link(people, mails, db):
+    owner = "grace@agency.example"
+    people.admin(owner)
+    desk = help_desk(people)
+    pause(db, owner)
+    page = desk.page(ask(desk, owner))
+    assert "Sign-in by password is paused until" in page.text
+    assert "an owner can change" in page.text
+    assert not page.select("main form[method=post]")
+    before = len(mails.to(owner))
+    data = {"csrf_token": desk.token("/admin/explain"), "address": owner, "q": owner}
+    for act in ("send", "lift"):
+        assert desk.client.post(f"/admin/explain/{act}", data=data).status_code == 403
+    db.rollback()
+    assert guesses.is_paused(db, guesses.ACCOUNT, owner)
+    assert len(mails.to(owner)) == before
+    whose = db.scalar(select(User.id).where(User.address == owner))
+    person = desk.get(f"/admin/people/{whose}")
+    assert "Lift the pause" not in person.text
+    # Whom the help desk may help, it helps; and themselves.
+    people.account(ADA)
+    for address in (ADA, BO):
+        pause(db, address)
+        assert "The pause is lifted." in press(desk, address, "Lift the pause").text
+
+
+def test_a_pause_that_an_owner_shares_with_others_is_not_the_help_desks(people, db):
+    people.admin("grace@agency.example")
+    desk = help_desk(people)
+    owner = db.scalars(select(User).where(User.address == "grace@agency.example")).one()
+    other = people.account("Grace@Agency.example", address=None, shared_address=owner.address)
+    owner.address, owner.shared_address = None, other.shared_address
+    db.commit()
+    pause(db, "grace@agency.example")
+    path = f"/admin/people/{other.id}"
+    assert "Lift the pause" not in desk.get(path).text
+    answered = desk.follow(desk.submit(path, to=f"{path}/lift-pause"))
+    assert "This person may do things here that you may not." in answered.text
+    assert "Lift the pause" not in ask(desk, str(other.id)).text
+
+
+def test_who_signs_in_elsewhere_or_by_a_number_has_a_way_in_and_since_when(people, db):
+    people.program()
+    user = people.account(ADA, password=None)
+    credentials.add(db, user.id, CredentialKind.GOOGLE, "1234", name="ada@gmail.example")
+    db.commit()
+    today = f"{clock.today()}"
+    assert bad(db, ADA, doors=ELSEWHERE) == []
+    found = explain(db, ADA, doors=ELSEWHERE)
+    assert found.text == "Lovelace can get in. Has no password that works, and comes in by Google."
+    told = [each.said.text for each in found.findings if each.about == "ways"]
+    assert any(
+        each.startswith(f"Google signs them in, as ada@gmail.example, since {today}")
+        and each.endswith("no use of it is on record.")
+        for each in told
+    )
+    # Where that door is shut, it is said, and it lets nobody in.
+    [(words, _)] = bad(db, ADA)
+    assert words == "Has no password yet."
+    shut = [each for each in explain(db, ADA).findings if each.tone is Tone.WARN]
+    assert any(each.said.text.startswith(f"Google: theirs since {today}") for each in shut)
+    credentials.add(db, user.id, CredentialKind.PHONE, "+31612345678")
+    credentials.use(db, CredentialKind.PHONE, "+31612345678")
+    db.commit()
+    by_phone = Doors(whatsapp=True)
+    assert bad(db, ADA, doors=by_phone) == []
+    assert "comes in by codes on WhatsApp." in explain(db, ADA, doors=by_phone).text
+    db.add(RoleGrant(user_id=user.id, role_id=1, granted_at=clock.now()))
+    db.commit()
+    assert bad(db, ADA, doors=by_phone) != []
+    assert bad(db, ADA, doors=Doors(whatsapp=True, roles_by_code=True)) == []
+
+
+def test_who_is_listed_without_an_account_hears_how_one_is_made(people, db):
+    people.program()
+    people.listed("Lovelace", ADA)
+    assert bad(db, ADA, doors=CODES) == []
+    told = [each.said.text for each in explain(db, ADA, doors=ELSEWHERE).findings]
+    words = "Signing in with Google, Agency ID makes one too, where it vouches for this address."
+    assert words in told
+    anybody = explain(db, BO, doors=Doors(is_open=True))
+    assert anybody.may_enter
+    assert "anybody may create one here" in anybody.text
+
+
+def test_a_person_whom_nothing_opens_is_led_to_the_ids_and_the_programs(admin, people, db):
+    program = people.program("BCC", ids=["A1"])
+    user = people.account(ADA, ids=["C3"])
+    page = admin.page(ask(admin, ADA))
+    assert "They hold C3, and no program asks for that." in page.text
+    links = {each.text.strip(): each["href"] for each in page.select(".found a")}
+    assert links["Give them LO Root IDs"] == f"/admin/people/{user.id}/edit"
+    assert links["Go to the program"].endswith(f"/{program.id}")
+    assert admin.get(links["Go to the program"]).status_code == 200
+    people.account(BO)
+    assert "every program asks for one" in ask(admin, BO).text
+
+
+def test_a_mail_that_failed_is_sent_again_and_its_address_corrected(admin, people, visitor, db):
+    user = people.account(ADA, password=None)
+    visitor.submit("/forgot-password", email=ADA)
+    failed = {"state": "failed", "last_error": "550 no such mailbox"}
+    db.execute(update(OutgoingMessage).values(**failed, kind="password_changed"))
+    db.commit()
+    page = admin.page(ask(admin, ADA))
+    links = {each.text.strip(): each["href"] for each in page.select(".found a")}
+    assert links["Correct the address"] == f"/admin/people/{user.id}/edit"
+    message = db.scalar(select(OutgoingMessage.id).where(OutgoingMessage.recipient == ADA))
+    assert links["Look at this mail"] == f"/admin/outbox/{message}"
+    assert "waits to be sent again" in press(admin, ADA, "Send this mail again").text
+    db.rollback()
+    assert db.get(OutgoingMessage, message).state == "queued"
+
+
+def test_who_is_not_on_the_list_is_added_with_the_address_that_was_typed(admin, people):
+    people.listed("Lovelace", ADA)
+    page = admin.page(ask(admin, BO))
+    links = {each.text.strip(): each["href"] for each in page.select(".found a")}
+    field = admin.page(admin.get(links["Add them by hand"])).select_one("#person-email")
+    assert field["value"] == BO
+
+
 def test_who_is_suspended_is_not_mailed(admin, people, mails):
     people.account(ADA, status="Inactive")
     data = {"csrf_token": admin.token("/admin"), "address": ADA, "q": ADA}
@@ -304,8 +452,10 @@ def test_the_command_says_the_same(app, people, db):
     people.listed("Lovelace", ADA)
     run = app.test_cli_runner().invoke
     told = run(args=["rollcall", "explain", ADA])
-    assert told.exit_code == 1
-    assert "Lovelace cannot get in. Has no account yet" in told.output
+    assert told.exit_code == 0
+    assert "Lovelace can get in. Has no account yet" in told.output
+    assert "what helps: mail them a way in" in told.output
+    assert run(args=["rollcall", "explain", BO]).exit_code == 1
     people.account(ADA)
     told = run(args=["rollcall", "explain", ADA, "--json"])
     assert (told.exit_code, json.loads(told.stdout)["may_enter"]) == (0, True)

@@ -154,7 +154,8 @@ def _waiting(scope: Scope, looked_at: Select[Any]) -> Select[Any]:
     if scope.lo_root_id:
         wanted.append(RosterLine.lo_root_id == scope.lo_root_id)
     fresh = invited.was_lately(address, cutoff(scope, clock.now()))
-    settled = exists().where(User.address == address, or_(_has_password(), not_(users.is_open())))
+    has_it, is_shut = users.has_password(), not_(users.is_open())
+    settled = exists().where(User.address == address, or_(has_it, is_shut))
     shared = select(User.shared_address).where(User.shared_address.is_not(None))
     found = select(address).where(not_(settled), not_(fresh), address.not_in(shared))
     is_plain = scope.import_id is None and scope.again_of is None and len(wanted) == 2
@@ -186,7 +187,3 @@ def _asked_for(scope: Scope, *, after: str = "", most: int | None = None) -> Sel
 def _first(db: Session, found: Select[Any], limit: int) -> list[str]:
     address = found.selected_columns[0]
     return list(db.scalars(found.order_by(address).limit(limit)))
-
-
-def _has_password() -> ColumnElement[bool]:
-    return and_(User.password_hash.is_not(None), User.password_hash != "")

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.addresses import canonical
 from app.core.errors import ImportSettled
 from app.core.people import users
+from app.core.proof.ways import NO_DOORS, Doors
 from app.core.roster import imports
 from app.database import LAST_ID
 from app.models.people import Entitlement, RoleGrant, Source, User, UserLoRootId
@@ -49,13 +50,23 @@ class Case:
     has_list: bool
     pending: RosterImport | None = None
     change: Change | None = None
-    by_code: bool = False
-    """Whether a code that we mail lets them in, so that they need no password."""
+    doors: Doors = NO_DOORS
+    """Which doors of the site stand open here."""
 
     @property
     def active_lines(self) -> list[RosterLine | StagedLine]:
         """The lines by which the list lets them in."""
         return [line for line in self.lines if line.active]
+
+    @property
+    def has_role(self) -> bool:
+        """Whether they have a role."""
+        return self.other_right == "role"
+
+    @property
+    def needs_list(self) -> bool:
+        """Whether nothing but the list can let them in."""
+        return self.other_right is None and not (self.user is None and self.doors.is_open)
 
     @property
     def name(self) -> str:
@@ -83,7 +94,13 @@ def find_address(db: Session, typed: str) -> tuple[str, User | None] | None:
     return address, found[0] if found else None
 
 
-def gather(db: Session, address: str, user: User | None, import_id: int | None) -> Case:
+def gather(
+    db: Session,
+    address: str,
+    user: User | None,
+    import_id: int | None,
+    doors: Doors = NO_DOORS,
+) -> Case:
     """What is known of this person, today or once an import is applied.
 
     Raises `NotFound` or `ImportSettled` for an import that cannot come into force.
@@ -105,6 +122,7 @@ def gather(db: Session, address: str, user: User | None, import_id: int | None) 
         has_list=pending is not None or imports.in_force(db) is not None,
         pending=pending,
         change=change,
+        doors=doors,
     )
 
 

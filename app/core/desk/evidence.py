@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core import clock
+from app.core.desk import entrances
 from app.core.desk.case import Case
 from app.core.desk.finding import About, Finding, Mend, Tone, found
 from app.core.errors import N_
 from app.core.people import users
-from app.core.proof import codes, guesses, pins
-from app.models.access import Purpose, SignInSession, TryCount
+from app.core.proof import codes, guesses
+from app.models.access import Purpose, TryCount
 from app.models.people import User
 from app.models.rosters import Change, RosterImport, RosterProblem
 
@@ -42,7 +43,7 @@ def at_the_door(db: Session, case: Case) -> Iterator[Finding]:
     if case.user is not None:
         yield from _status(case.user)
         yield from _pause(db, case.user.counted_as)
-        yield from _ways(db, case.user, by_code=case.by_code)
+        yield from entrances.found_of(db, case, case.user)
     else:
         yield from _codes(db, case.address)
 
@@ -50,7 +51,7 @@ def at_the_door(db: Session, case: Case) -> Iterator[Finding]:
 def _by_import(db: Session, case: Case, pending: RosterImport) -> Iterator[Finding]:
     if case.change is not None:
         tone, words = CHANGES[case.change]
-        if tone is Tone.BAD and case.other_right is not None:
+        if tone is Tone.BAD and not case.needs_list:
             tone = Tone.CALM
         mends = (Mend.PUT_ON_LIST,) if tone is Tone.BAD else ()
         yield found(About.LIST, tone, words, *mends, file=pending.file_name)
@@ -82,6 +83,9 @@ def _list(db: Session, case: Case) -> Iterator[Finding]:
     elif case.other_right is not None:
         yield found(About.LIST, Tone.CALM, N_("Not on the list."))
         yield found(About.LIST, Tone.GOOD, OTHER_RIGHTS[case.other_right])
+    elif not case.needs_list:
+        words = N_("Not on the list, which nobody needs here to create an account.")
+        yield found(About.LIST, Tone.CALM, words)
     elif not case.has_list:
         words = N_("There is no list yet, so that nobody can register.")
         yield found(About.LIST, Tone.BAD, words, Mend.PUT_ON_LIST)
@@ -101,7 +105,7 @@ def _line(case: Case) -> Iterator[Finding]:
             words = N_("The line is active.")
         yield found(About.LINE, Tone.GOOD, words, classes=classes)
     else:
-        tone = Tone.BAD if case.other_right is None else Tone.CALM
+        tone = Tone.BAD if case.needs_list else Tone.CALM
         words = N_("Every line of theirs is inactive: the list says “%(status)s”.")
         yield found(About.LINE, tone, words, Mend.PUT_ON_LIST, status=statuses)
         if case.other_right is not None:
@@ -121,13 +125,30 @@ def _account(case: Case) -> Iterator[Finding]:
             "Several old accounts share this address: each is found by the exact spelling of its"
             " own alone. Type it just so."
         )
-        yield found(About.ACCOUNT, Tone.BAD, words)
+        yield found(About.ACCOUNT, Tone.BAD, words, Mend.LOOK_AT_ACCOUNTS)
     elif case.active_lines:
-        words = N_("Has no account yet: has to register, or be invited.")
-        mends = (Mend.SEND_MAIL,) if case.pending is None or case.change is None else ()
-        yield found(About.ACCOUNT, Tone.BAD, words, *mends)
+        yield from _no_account_yet(case)
+    elif case.doors.is_open:
+        words = N_("Has no account yet: anybody may create one here.")
+        yield found(About.ACCOUNT, Tone.WARN, words)
     else:
         yield found(About.ACCOUNT, Tone.CALM, N_("Has no account."))
+
+
+def _no_account_yet(case: Case) -> Iterator[Finding]:
+    """What makes the account of who is listed and has none."""
+    # Nobody is invited who is not on the list before an import is applied.
+    mends = (Mend.SEND_MAIL,) if case.pending is None or case.change is None else ()
+    if case.doors.by_code:
+        words = N_("Has no account yet: the first code by mail that they sign in with makes one.")
+        yield found(About.ACCOUNT, Tone.WARN, words, *mends)
+    else:
+        words = N_("Has no account yet: has to register, or be invited.")
+        yield found(About.ACCOUNT, Tone.BAD, words, *mends)
+    if case.doors.providers:
+        names = [case.doors.name_of(each) for each in case.doors.providers]
+        words = N_("Signing in with %(names)s makes one too, where it vouches for this address.")
+        yield found(About.ACCOUNT, Tone.CALM, words, names=names)
 
 
 def _status(user: User) -> Iterator[Finding]:
@@ -168,10 +189,10 @@ def _pause(db: Session, address: str) -> Iterator[Finding]:
         until = guesses.window_ends_at(db, address, scope=guesses.PIN) or clock.now()
         words = N_("Their PIN for chats is paused until %(until)s. The ways by mail are open.")
         yield found(About.PAUSE, Tone.BAD, words, Mend.LIFT_PAUSE, until=until)
-    yield from _codes(db, address)
+    yield from _codes(db, address, Mend.SEND_MAIL)
 
 
-def _codes(db: Session, address: str) -> Iterator[Finding]:
+def _codes(db: Session, address: str, *mends: Mend) -> Iterator[Finding]:
     scope = codes.scope(Purpose.SETUP)
     tries = db.get(TryCount, (scope, address), populate_existing=True)
     if tries is None:
@@ -180,39 +201,10 @@ def _codes(db: Session, address: str) -> Iterator[Finding]:
         words = N_(
             "So many codes were wrong in a row that none is taken: the button in the mail works."
         )
-        yield found(About.PAUSE, Tone.WARN, words)
+        yield found(About.PAUSE, Tone.WARN, words, *mends)
     elif tries.count >= codes.LIMIT.tries and tries.window_ends_at > clock.now():
         words = N_(
             "Too many wrong codes: none is taken until %(until)s. The button in the mail works."
         )
-        yield found(About.PAUSE, Tone.WARN, words, until=tries.window_ends_at)
-
-
-def _ways(db: Session, user: User, *, by_code: bool) -> Iterator[Finding]:
-    if user.has_password():
-        yield found(About.WAYS, Tone.GOOD, N_("Has a password."))
-    elif by_code:
-        words = N_("Has no password that works: codes by mail let them in.")
-        yield found(About.WAYS, Tone.WARN, words, Mend.SEND_MAIL)
-    elif user.password_hash:
-        words = N_("Their password is kept in a form that cannot be read: they need a new one.")
-        yield found(About.WAYS, Tone.BAD, words, Mend.SEND_MAIL)
-    else:
-        words = N_("Has no password yet.")
-        yield found(About.WAYS, Tone.BAD, words, Mend.SEND_MAIL)
-    pin = pins.of(db, user.id)
-    if pin is not None:
-        words = N_("Has the PIN %(pin)s for chats, with a passphrase.")
-        yield found(About.WAYS, Tone.GOOD if user.verified_at else Tone.CALM, words, pin=pin.digits)
-    if user.verified_at is not None:
-        words = N_("Proved that the mailbox is theirs on %(at)s.")
-        yield found(About.WAYS, Tone.GOOD, words, at=user.verified_at)
-    live = (
-        select(func.count(), func.max(SignInSession.last_seen_at))
-        .where(SignInSession.user_id == user.id, SignInSession.ended_at.is_(None))
-        .where(SignInSession.expires_at > clock.now())
-    )
-    count, seen = db.execute(live).one()
-    if count:
-        words = N_("Open sessions: %(count)s; last seen %(at)s.")
-        yield found(About.WAYS, Tone.GOOD, words, count=count, at=seen)
+        until = tries.window_ends_at
+        yield found(About.PAUSE, Tone.WARN, words, *mends, until=until)

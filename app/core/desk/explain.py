@@ -6,7 +6,7 @@ looked is recorded by `note`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,9 +17,11 @@ from app.core import audit
 from app.core.audit import Event, Origin
 from app.core.desk import evidence, nearest, traces
 from app.core.desk.case import Case, find_address, gather, is_number, readable
-from app.core.desk.finding import About, Finding, Mend, Said, Tone
+from app.core.desk.finding import CHANGING, About, Finding, Mend, Said, Tone
 from app.core.desk.nearest import Person
+from app.core.desk.people import guarding
 from app.core.errors import N_
+from app.core.proof.ways import NO_DOORS, Doors
 
 CAN = N_("%(name)s can get in.")
 CANNOT = N_("%(name)s cannot get in.")
@@ -30,6 +32,12 @@ NOBODY = N_("Nobody here is called “%(typed)s”, on the list or with an accou
 NO_NUMBER = N_("There is no account number %(typed)s.")
 NO_ADDRESS = N_("“%(typed)s” is no address that can be on a list. %(reason)s")
 SEVERAL = N_("Several people may be meant. Choose one.")
+
+ENTRANCE = frozenset({About.ACCOUNT, About.WAYS})
+"""What the answer tells of who can get in: how, if not by a password."""
+
+OF_ROWS = frozenset({Mend.GO_TO_PROGRAM, Mend.LOOK_AT_MAIL, Mend.RESEND_MAIL})
+"""What mends one program or message, and not the person."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,8 @@ class Explanation:
     case: Case | None = None
     findings: Sequence[Finding] = ()
     people: Sequence[Person] = ()
+    may_touch: bool = True
+    """Whether who asks may act on this person."""
 
     @property
     def text(self) -> str:
@@ -58,13 +68,13 @@ def explain(
     typed: str,
     *,
     import_id: int | None = None,
-    by_code: bool = False,
-    roles_by_code: bool = False,
+    doors: Doors = NO_DOORS,
+    by: int | None = None,
 ) -> Explanation:
     """Why this person can or cannot get in; `typed` is an address, a number or a name.
 
-    `by_code` says whether mailed codes sign people in here, `roles_by_code` whether they do so for
-    who has a role.
+    `doors` are those that stand open here. `by` is who asks, to whom nothing is offered that they
+    may not do to this person; None is a maintainer at the console.
     With `import_id` the answer is what holds once that checked file is applied: “Would they get
     in?” Raises `NotFound` or `ImportSettled` for an import that cannot come into force.
     """
@@ -86,9 +96,8 @@ def explain(
         return Explanation(typed, [Said(NO_ADDRESS, values)])
     if whom is None:
         return Explanation(typed, [Said(NO_NUMBER, {"typed": typed})])
-    case = gather(db, *whom, import_id)
-    fits = by_code and (roles_by_code or case.other_right != "role")
-    return _answer(db, typed, replace(case, by_code=fits))
+    case = gather(db, *whom, import_id, doors)
+    return _answer(db, typed, case, by)
 
 
 def note(db: Session, found: Explanation, *, by: int | None, origin: Origin) -> None:
@@ -141,8 +150,13 @@ def facts(found: Explanation) -> dict[str, Any]:
     }
 
 
-def _answer(db: Session, typed: str, case: Case) -> Explanation:
-    findings = _each_mend_once([*evidence.at_the_door(db, case), *traces.left_behind(db, case)])
+def _answer(db: Session, typed: str, case: Case, by: int | None) -> Explanation:
+    seen = [*evidence.at_the_door(db, case), *traces.left_behind(db, case)]
+    may_touch = case.user is None or guarding.may_touch(db, case.user.id, by)
+    refused = set() if may_touch else set(CHANGING)
+    if not guarding.may_lift(db, case.address, by):
+        refused.add(Mend.LIFT_PAUSE)
+    findings = _each_mend_once(seen, refused)
     bad = [each for each in findings if each.tone is Tone.BAD]
     # A mail that did not arrive keeps out whom nothing else helps; who has a way in has it.
     keeps_out = [each for each in bad if each.about is not About.MAILS]
@@ -153,16 +167,17 @@ def _answer(db: Session, typed: str, case: Case) -> Explanation:
         verdict = WOULD if may_enter else WOULD_NOT
     else:
         verdict = CAN if may_enter else CANNOT
-    sentences = [Said(verdict, names), *(each.said for each in bad)]
+    told = bad or [each for each in findings if each.tone is Tone.WARN and each.about in ENTRANCE]
+    sentences = [Said(verdict, names), *(each.said for each in told)]
     if may_enter and not _opens_anything(findings):
         sentences.append(Said(NO_PROGRAM))
     missing = not case.lines and case.user is None and "@" in case.address
     people = nearest.nearest(db, case.address) if missing else []
-    return Explanation(typed, sentences, may_enter, case, findings, people)
+    return Explanation(typed, sentences, may_enter, case, findings, people, may_touch)
 
 
-def _each_mend_once(findings: Sequence[Finding]) -> list[Finding]:
-    """The findings, each way to mend something beside the first that it mends.
+def _each_mend_once(findings: Sequence[Finding], refused: Collection[Mend]) -> list[Finding]:
+    """The findings, each way to mend something beside the first that it mends; without `refused`.
 
     Nobody is mailed a way in who may not come in: that has to be mended first.
     """
@@ -170,11 +185,15 @@ def _each_mend_once(findings: Sequence[Finding]) -> list[Finding]:
         each.tone is Tone.BAD and each.about in {About.LIST, About.LINE, About.STATUS}
         for each in findings
     )
-    offered = {Mend.SEND_MAIL} if shut else set()
+    left_out = {*refused, Mend.SEND_MAIL} if shut else set(refused)
+    offered: set[tuple[Mend, int | None]] = set()
     once = []
     for each in findings:
-        mends = tuple(mend for mend in each.mends if mend not in offered)
-        offered.update(mends)
+        ways = {mend: (mend, each.row_id if mend in OF_ROWS else None) for mend in each.mends}
+        mends = tuple(
+            mend for mend, way in ways.items() if mend not in left_out and way not in offered
+        )
+        offered.update(ways[mend] for mend in mends)
         once.append(replace(each, mends=mends))
     return once
 

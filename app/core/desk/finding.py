@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -37,10 +37,24 @@ class Mend(StrEnum):
 
     CORRECT_ADDRESS = "correct_address"
     EXTEND = "extend"
+    GIVE_IDS = "give_ids"
+    GO_TO_PROGRAM = "go_to_program"
     LIFT_PAUSE = "lift_pause"
+    LOOK_AT_ACCOUNTS = "look_at_accounts"
+    LOOK_AT_MAIL = "look_at_mail"
     PUT_ON_LIST = "put_on_list"
+    RESEND_MAIL = "resend_mail"
     RESTORE = "restore"
     SEND_MAIL = "send_mail"
+
+
+CHANGING = frozenset(
+    {
+        Mend.CORRECT_ADDRESS, Mend.EXTEND, Mend.GIVE_IDS, Mend.LIFT_PAUSE, Mend.RESEND_MAIL,
+        Mend.RESTORE, Mend.SEND_MAIL,
+    }
+)  # fmt: skip
+"""What acts on a person, and so is refused to who may not touch them."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +73,20 @@ class Said:
 
 @dataclass(frozen=True)
 class Finding:
-    """One piece of evidence; `mends` name what helps, nothing where nothing has to be done."""
+    """One piece of evidence; `mends` name what helps, nothing where nothing has to be done.
+
+    `row_id` is the program or the message that it is about, where it is about one.
+    """
 
     about: About
     tone: Tone
     said: Said
     mends: tuple[Mend, ...] = ()
+    row_id: int | None = None
+
+    def of_row(self, row_id: int) -> Finding:
+        """The same finding, about this program or message."""
+        return replace(self, row_id=row_id)
 
 
 def found(about: About, tone: Tone, words: str, *mends: Mend, **values: Any) -> Finding:
@@ -80,5 +102,5 @@ def _plain(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, (list, tuple)):
-        return ", ".join(value)
+        return ", ".join(map(_plain, value))
     return str(value)

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.core import clock
+from app.core.people import users
 from app.core.roster import imports
 from app.models.ledger import Figure
 from app.models.people import User
@@ -121,5 +122,5 @@ def _count_people(db: Session) -> tuple[int, int]:
     active = select(RosterLine.address).where(RosterLine.active.is_(True)).distinct().subquery()
     here = select(func.count()).select_from(active).join(User, User.address == active.c.address)
     # An invitation makes an account; registered is who chose a password.
-    here = here.where(User.password_hash.is_not(None), User.password_hash != "")
+    here = here.where(users.has_password())
     return db.scalar(select(func.count()).select_from(active)) or 0, db.scalar(here) or 0

@@ -22,7 +22,7 @@ from app.core.audit import NOWHERE, Event, Origin
 from app.core.backlog import JobKind
 from app.core.desk import awaited
 from app.core.desk.awaited import Scope
-from app.core.desk.people import standing
+from app.core.desk.people import guarding, standing
 from app.core.entry import letters
 from app.core.entry.terms import Terms
 from app.core.errors import N_, NotFound, Refusal
@@ -136,7 +136,7 @@ def invite_one(db: Session, address: str, *, by: int | None, terms: Terms, origi
     """Mail one person the way in that they need, now; which mail it is. The caller commits.
 
     Who is listed and has no account gets one; who has a password may choose a new one.
-    Raises `NotToBeInvited`.
+    Raises `AboveYou`, or `NotToBeInvited`.
     """
     entitlements.hold_list(db)
     found = users.find(db, address, address)
@@ -148,6 +148,7 @@ def invite_one(db: Session, address: str, *, by: int | None, terms: Terms, origi
             raise NotToBeInvited
         return Kind.INVITATION
     user, listed = found
+    guarding.check(db, user.id, by=by)
     if users.shut_out_reason(user, listed=listed) is not None:
         raise NotToBeInvited
     kind = Kind.RESET if user.has_password() else Kind.SETUP

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, not_, or_, select
+from sqlalchemy import ColumnElement, exists, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from app.core.outbox import Kind
+from app.core.people import users
 from app.models.invitations import Invitation
 from app.models.people import User
 from app.models.records import MessageState, OutgoingMessage
@@ -56,10 +57,9 @@ def invited_by(
     db: Session, job_id: int, *, only_open: bool, after: str, limit: int
 ) -> list[Invited]:
     """The people whom this job was the last to invite, by address; `only_open` without password."""
-    has_password = and_(User.password_hash.is_not(None), User.password_hash != "")
     query = (
         select(
-            Invitation.address, User.last_name, User.id, func.coalesce(has_password, false()),
+            Invitation.address, User.last_name, User.id, users.has_password(),
             Invitation.invited_at, Invitation.times, OutgoingMessage.state,
             OutgoingMessage.last_error,
         )
@@ -70,7 +70,7 @@ def invited_by(
         .limit(limit)
     )  # fmt: skip
     if only_open:
-        query = query.where(not_(func.coalesce(has_password, false())))
+        query = query.where(not_(users.has_password()))
     return [Invited(*row) for row in db.execute(query)]
 
 

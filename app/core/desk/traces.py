@@ -1,20 +1,20 @@
-"""The evidence that is behind one person: tries and their reason, mails, and the programs."""
+"""The evidence that is behind one person: tries and their reason, and mails; then the programs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.core import mailbox
 from app.core.audit import Event
+from app.core.desk import openings
 from app.core.desk.case import Case
 from app.core.desk.finding import About, Finding, Mend, Said, Tone, found
 from app.core.errors import N_
-from app.core.learning import emergency, programs
-from app.models.people import RoleGrant
-from app.models.programs import Emergency, Program
 from app.models.records import AuditEntry, MessageState, OutgoingMessage
 
 SHOWN = 5
@@ -25,8 +25,6 @@ LOOKED_AT = 5000
 
 OF_ONE = 200
 """Events of one account, the newest, among which its tries are sought."""
-
-MOST_PROGRAMS = 200
 
 WHY = {
     "declined": N_("they did not go on at the provider"),
@@ -49,6 +47,9 @@ WHY = {
     "wrong": N_("the password was wrong, or there is none"),
     "wrong_code": N_("the code was wrong"),
 }
+WRONG = Said(WHY["wrong"])
+"""Why somebody is refused who forgot their password."""
+
 METHODS = {
     "api": N_("by a code, in another program"),
     "client": N_("by a code that a page of others was handed"),
@@ -125,7 +126,7 @@ def left_behind(db: Session, case: Case) -> Iterator[Finding]:
     yield from _tries(db, case)
     yield from _mails(db, case)
     if case.lines or case.user is not None:
-        yield from _programs(db, case)
+        yield from openings.found_of(db, case)
 
 
 def _tries(db: Session, case: Case) -> Iterator[Finding]:
@@ -144,11 +145,11 @@ def _tries(db: Session, case: Case) -> Iterator[Finding]:
         ids |= {entry_id for entry_id, event in db.execute(mine) if event in kinds}
     newest = sorted(ids, reverse=True)[:SHOWN]
     entries = select(AuditEntry).where(AuditEntry.id.in_(newest)).order_by(AuditEntry.id.desc())
-    nothing = True
-    for entry in db.scalars(entries):
-        nothing = False
-        yield _try(entry)
-    if nothing:
+    tries = [_try(entry) for entry in db.scalars(entries)]
+    if tries and case.user is not None and tries[0].said.values.get("why") == WRONG:
+        tries[0] = replace(tries[0], mends=(Mend.SEND_MAIL,))
+    yield from tries
+    if not tries:
         yield found(About.TRIES, Tone.CALM, N_("No try to sign in is on record lately."))
 
 
@@ -187,54 +188,22 @@ def _mails(db: Session, case: Case) -> Iterator[Finding]:
             words = TRIED
         if number and tone is Tone.BAD:
             tone = Tone.CALM  # What failed before a later one arrived keeps nobody out.
-        mends = (Mend.CORRECT_ADDRESS, Mend.SEND_MAIL) if tone is Tone.BAD else ()
+        mends = _mends_of(message, tone)
         values = {
             "mail": _said(MAILS, message.kind),
             "at": message.created_at,
             "error": message.last_error or "",
         }
-        yield found(About.MAILS, tone, words, *mends, **values)
+        yield found(About.MAILS, tone, words, *mends, **values).of_row(message.id)
     if not messages:
         yield found(About.MAILS, Tone.CALM, N_("No mail was written to this address."))
 
 
-def _programs(db: Session, case: Case) -> Iterator[Finding]:
-    active = (
-        select(Program)
-        .where(Program.is_active.is_(True))
-        .order_by(func.lower(Program.name), Program.id)
-        .limit(MOST_PROGRAMS)
-    )
-    has_role = case.user is not None and db.scalar(
-        select(RoleGrant.user_id).where(RoleGrant.user_id == case.user.id).limit(1)
-    )
-    opened = emergency.standing(db) if case.pending is None else None
-    all_active = list(db.scalars(active))
-    for program in all_active:
-        asked = {each.lo_root_id for each in program.lo_root_ids}
-        if programs.INTERNAL in asked:
-            if has_role:
-                words = N_("%(program)s is open: it is for people with a role.")
-                yield found(About.PROGRAMS, Tone.GOOD, words, program=program.name)
-        else:
-            yield _program(program.name, asked, case.ids, opened)
-    if not all_active:
-        yield found(About.PROGRAMS, Tone.WARN, N_("There are no programs."))
-
-
-def _program(
-    name: str, asked: set[str], held: Collection[str], opened: Emergency | None
-) -> Finding:
-    """Whether a program that asks for these ids is open to who holds those."""
-    common = sorted(asked.intersection(held))
-    if not asked:
-        words = N_("%(program)s is open: it asks for no LO Root ID.")
-        return found(About.PROGRAMS, Tone.GOOD, words, program=name)
-    if common:
-        words = N_("%(program)s is open, by %(ids)s.")
-        return found(About.PROGRAMS, Tone.GOOD, words, program=name, ids=common)
-    if opened is not None:
-        words = N_("%(program)s is open until %(until)s, by the emergency switch alone.")
-        return found(About.PROGRAMS, Tone.GOOD, words, program=name, until=opened.ends_at)
-    words = N_("%(program)s is closed: it asks for %(ids)s.")
-    return found(About.PROGRAMS, Tone.CALM, words, program=name, ids=sorted(asked))
+def _mends_of(message: OutgoingMessage, tone: Tone) -> tuple[Mend, ...]:
+    """What helps with a message that did not arrive yet."""
+    if tone not in {Tone.BAD, Tone.WARN}:
+        return ()
+    anew = (Mend.RESEND_MAIL,) if mailbox.why_not_again(message) is None else ()
+    if tone is Tone.BAD:
+        return (Mend.CORRECT_ADDRESS, *anew, Mend.SEND_MAIL, Mend.LOOK_AT_MAIL)
+    return (*anew, Mend.LOOK_AT_MAIL)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import exists, not_, select
 from sqlalchemy.orm import Session
 
 from app.core.desk.awaited import Scope
+from app.core.people import users
 from app.core.sheets import BATCH, as_text, write_csv
 from app.models.invitations import Invitation
 from app.models.people import User
@@ -40,7 +41,7 @@ def _rows(db: Session, scope: Scope) -> Iterator[list[Any]]:
         .outerjoin(Invitation, Invitation.address == RosterLine.address)
         .where(
             RosterLine.active.is_(True),
-            or_(User.password_hash.is_(None), User.password_hash == ""),
+            not_(users.has_password()),
             RosterLine.address.not_in(shared),
             *_narrowed(scope),
         )

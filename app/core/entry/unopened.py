@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.core import audit, clock
 from app.core.audit import NOWHERE, Event, Origin
 from app.core.outbox import Kind
-from app.core.people import limited
+from app.core.people import limited, users
 from app.core.proof import pins
 from app.core.roster import entitlements
 from app.models.access import Credential, SignInSession
@@ -112,7 +112,7 @@ def _nobodys() -> ColumnElement[bool]:
             and_(User.came_by == CameBy.OPEN.value, User.from_roster.is_(False)),
         ),
         User.verified_at.is_(None),
-        User.password_hash.is_(None),
+        ~users.has_password(),
         func.lower(func.trim(User.status)) == Status.ACTIVE.lower(),
         ~exists().where(Entitlement.user_id == User.id, ~by_list),
         ~exists().where(RoleGrant.user_id == User.id),

@@ -42,6 +42,16 @@ def on_list() -> ColumnElement[bool]:
     )
 
 
+@cache
+def has_password() -> ColumnElement[bool]:
+    """The SQL condition under which a `User` has a password; its negation has an index.
+
+    `User.has_password` says the same of one row: what cannot be read never stays in the column
+    (the revision `readable_passwords` and every adoption empty it; see `hashing.is_readable`).
+    """
+    return User.password_hash.is_not(None)
+
+
 def beginning_of_today() -> datetime:
     """The moment at which this UTC day began: expiry dates from then on are still good."""
     return datetime.combine(clock.today(), time(), UTC)

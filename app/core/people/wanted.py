@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from app.core import clock
+from app.core.people import users
 from app.models.people import Role, RoleGrant, User, UserLoRootId
 
 SEARCH = table("people_search", column("rowid"))
@@ -148,8 +149,8 @@ def _meaning(name: str, choice: str) -> ColumnElement[bool]:
     meanings: dict[tuple[str, str], ColumnElement[bool]] = {
         ("status", "active"): not_(closed),
         ("status", "suspended"): closed,
-        ("password", "yes"): User.password_hash.is_not(None),
-        ("password", "no"): User.password_hash.is_(None),
+        ("password", "yes"): users.has_password(),
+        ("password", "no"): not_(users.has_password()),
         ("roster", "listed"): User.listed.is_(True),
         ("roster", "off"): and_(text("users.from_roster AND NOT users.listed")),
         ("roster", "never"): and_(text("NOT users.from_roster")),

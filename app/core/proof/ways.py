@@ -6,6 +6,7 @@ A PIN is none of them: it tells a chat who is there, and opens no page.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -17,8 +18,52 @@ from app.models.people import User
 PROVIDERS = (CredentialKind.GOOGLE, CredentialKind.GITHUB, CredentialKind.OIDC)
 """Who vouches for people elsewhere, in the order in which the page has them."""
 
+PROVIDER_NAMES = {
+    CredentialKind.GOOGLE: "Google",
+    CredentialKind.GITHUB: "GitHub",
+    CredentialKind.OIDC: "OpenID Connect",
+}
+"""What people call each of them, where no setting says otherwise."""
+
 OPENING = (CredentialKind.PHONE, *PROVIDERS)
 """The kinds of credentials that sign somebody in on the site."""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Which doors of the site stand open here, as its settings say.
+
+    `by_code` is for mailed codes; without `roles_by_code` neither they nor codes by WhatsApp let
+    in who has a role. `providers` are those whose client is set up. `is_open` lets people create
+    an account who are on no list.
+    """
+
+    by_code: bool = False
+    roles_by_code: bool = False
+    whatsapp: bool = False
+    providers: Collection[CredentialKind] = ()
+    oidc_name: str = ""
+    is_open: bool = False
+
+    def code_opens(self, *, has_role: bool) -> bool:
+        """Whether a mailed code lets in who has a role, or who has none."""
+        return self.by_code and (self.roles_by_code or not has_role)
+
+    def closed(self, *, has_role: bool) -> set[CredentialKind]:
+        """The kinds that open nothing now: switched off, or not for people with a role."""
+        found = {each for each in PROVIDERS if each not in self.providers}
+        if not self.whatsapp or (has_role and not self.roles_by_code):
+            found.add(CredentialKind.PHONE)
+        return found
+
+    def name_of(self, provider: CredentialKind) -> str:
+        """What people here call a provider."""
+        own = self.oidc_name if provider is CredentialKind.OIDC else ""
+        return own or PROVIDER_NAMES[provider]
+
+
+NO_DOORS = Doors()
+"""Nothing but passwords, for the people of a list: where nobody says what the settings are."""
 
 
 class LastWay(Refusal):

@@ -16,8 +16,9 @@ from app.edge import devices, identity
 from app.edge.db import commit, db
 from app.edge.guards import safe_next, signed_in
 from app.edge.limits import door
-from app.edge.ours import ours, terms
+from app.edge.ours import terms
 from app.edge.refusals import headers_of
+from app.edge.ways import code_opens
 from app.edge.words import say
 from app.web.account import bp, carry, present
 
@@ -48,7 +49,6 @@ def confirm() -> ResponseReturnValue:
             if said.get("again"):
                 flash(_("Thank you. Now press again."), "success")
             return redirect(target, 303)
-    settings = ours().settings
     page = render_template(
         "account/confirm.html",
         form=form,
@@ -56,7 +56,7 @@ def confirm() -> ResponseReturnValue:
         next=target,
         again=bool(said.get("again")),
         has_password=here.user.has_password(),
-        by_code=settings.CODE_SIGN_IN and (settings.CODE_SIGN_IN_ROLES or not here.has_role),
+        by_code=code_opens(has_role=here.has_role),
     )
     status = refusal.status if refusal else 422 if form.errors else 200
     return page, status, headers_of(refusal) if refusal else {}

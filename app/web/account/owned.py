@@ -9,7 +9,7 @@ from app.core.proof import ways
 from app.edge import providers
 from app.edge.db import db
 from app.edge.ours import ours
-from app.edge.ways import code_opens
+from app.edge.ways import code_opens, doors
 from app.models.access import Credential, CredentialKind
 
 
@@ -59,12 +59,7 @@ def ways_of(here: Presence) -> Owned:
 
 def closed(here: Presence) -> set[CredentialKind]:
     """The kinds that open nothing here now: switched off, or not for people with a role."""
-    offered = providers.offered()
-    found = {each.kind for each in providers.known().values() if each not in offered}
-    for_roles = ours().settings.CODE_SIGN_IN_ROLES or not here.has_role
-    if not (ours().settings.whatsapp and for_roles):
-        found.add(CredentialKind.PHONE)
-    return found
+    return doors().closed(has_role=here.has_role)
 
 
 def _way(elsewhere: providers.Provider, held: list[Credential], *, is_last: bool) -> Provider:

@@ -24,7 +24,8 @@ from app.core.roster import imports
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import LAST_ID, freshly_proven, permitted, row_id
-from app.edge.ours import ours, terms
+from app.edge.ours import terms
+from app.edge.ways import doors
 from app.edge.words import say, tell
 from app.models.rosters import RosterImport
 from app.web.admin import bp
@@ -56,8 +57,9 @@ def explain() -> ResponseReturnValue:
     import_id = row_id("import_id")
     found = None
     if typed:
-        found = explaining.explain(db, typed, import_id=import_id, **ways_by_code())
-        explaining.note(db, found, by=identity.user().id, origin=identity.origin())
+        me = identity.user().id
+        found = explaining.explain(db, typed, import_id=import_id, doors=doors(), by=me)
+        explaining.note(db, found, by=me, origin=identity.origin())
         commit()
     return render_template(
         "admin/explain.html",
@@ -120,12 +122,6 @@ def explain_extend() -> ResponseReturnValue:
     commit()
     flash(_("The account is good through %(day)s.", day=format_date(until, "medium")), "success")
     return _back()
-
-
-def ways_by_code() -> dict[str, bool]:
-    """Whom mailed codes let in here, as `core.desk.explain` asks for it."""
-    settings = ours().settings
-    return {"by_code": settings.CODE_SIGN_IN, "roles_by_code": settings.CODE_SIGN_IN_ROLES}
 
 
 def _groups(found: explaining.Explanation) -> list[tuple[str, list[Any]]]:

@@ -14,8 +14,8 @@ from app.core.people.roles import Permission
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import LAST_ID, permitted, row_id
+from app.edge.ways import doors
 from app.models.people import User
-from app.web.admin.explain import ways_by_code
 from app.web.admin.legacy import bp
 
 
@@ -24,8 +24,9 @@ from app.web.admin.legacy import bp
 def debug_user(user_id: int) -> ResponseReturnValue:
     """Why this person can or cannot get in, and which programs are open to them."""
     user = _user(user_id)
-    found = explain.explain(db, str(user.id), **ways_by_code())
-    explain.note(db, found, by=identity.user().id, origin=identity.origin())
+    me = identity.user().id
+    found = explain.explain(db, str(user.id), doors=doors(), by=me)
+    explain.note(db, found, by=me, origin=identity.origin())
     commit()
     account = {
         "id": user.id,

@@ -170,7 +170,7 @@ class PersonForm(FlaskForm):
 @permitted(Permission.PEOPLE_WRITE)
 def people_add() -> ResponseReturnValue:
     """Ask who is to be added, and mail them a link to set their password."""
-    form = PersonForm()
+    form = PersonForm(email=request.args.get("email", "")[:254])
     if form.validate_on_submit():
         try:
             ids = split_ids(form.lo_root_ids.data or "")

@@ -16,6 +16,7 @@ from wtforms.validators import Optional
 
 from app.core.audit import Origin
 from app.core.desk.people import editing, guarding, removing, showing, standing
+from app.core.desk.people.ways_in import Closed
 from app.core.entry import own_phone
 from app.core.errors import N_, NotFound, Refusal
 from app.core.learning import keeping
@@ -24,7 +25,8 @@ from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import freshly_proven, permitted
 from app.edge.ours import ours, terms
-from app.edge.words import say
+from app.edge.ways import doors
+from app.edge.words import say, tell
 from app.models.people import Source
 from app.web.admin import bp, outbox
 from app.web.admin.events import name_of
@@ -35,6 +37,12 @@ SOURCES = {
     Source.LEGACY.value: N_("from the former application"),
     Source.ROSTER.value: N_("from the list in force"),
 }
+CLOSED = {
+    Closed.NOT_SET: N_("Not set yet"),
+    Closed.OFF: N_("Switched off here"),
+    Closed.ROLE: N_("Not for people with a role"),
+}
+"""Why a way in opens nothing now."""
 
 
 class ExtendForm(FlaskForm):
@@ -60,7 +68,8 @@ class DeleteForm(FlaskForm):
 @permitted(Permission.PEOPLE_READ)
 def people_person(user_id: int) -> ResponseReturnValue:
     """Everything about one person; no secret is among it."""
-    found = showing.show(db, user_id, by=identity.user().id, map_=ours().places)
+    me = identity.user().id
+    found = showing.show(db, user_id, by=me, map_=ours().places, doors=doors())
     return render_template(
         "admin/person.html",
         found=found,
@@ -73,7 +82,9 @@ def people_person(user_id: int) -> ResponseReturnValue:
         name_of=name_of,
         form=ExtendForm(formdata=None),
         can=identity.permissions(),
-        is_self=user_id == identity.user().id,
+        is_self=user_id == me,
+        closed=CLOSED,
+        tell=tell,
     )
 
 

@@ -328,6 +328,23 @@ def test_case_11_an_empty_hash_is_no_password_and_the_set_up_mail_comes(
     assert mails.link("mary@learn.example").startswith("/setup-password/")
 
 
+@on_both
+def test_what_opens_nothing_and_came_later_is_emptied_by_the_next_adoption(engine, adopt, db):
+    adopt.made("--status", "keep")
+    before = columns_of(db, User.password_hash)
+    db.close()
+    readable = next(each for each, stored in before.items() if stored)
+    execute(adopt.url, "UPDATE users SET password_hash = 'md5:what' WHERE id = 15")
+    if engine == "sqlite":
+        # The bytes of a hash are read as the hash.
+        cast = "CAST(password_hash AS BLOB)"
+        execute(adopt.url, f"UPDATE users SET password_hash = {cast} WHERE id = {readable}")
+    told = adopt.done()
+    assert [row["id"] for row in told["findings"]["unreadable_hashes"]["rows"]] == [15]
+    assert columns_of(db, User.password_hash) == before
+    assert "Nothing to do" in adopt().stderr
+
+
 def a_list(adopt: Adopt, email: str = "ada.lovelace@learn.example", *ids: str) -> Path:
     """A legacy list, seven columns without a header."""
     name = {"ann@x.example": "Smith"}.get(email, "Lovelace")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from app import hashing
+
 
 def moment(value: Any) -> datetime | None:
     """A stored moment, in naive UTC: SQLite keeps it as text. None for what is no moment."""
@@ -16,6 +18,15 @@ def moment(value: Any) -> datetime | None:
     if not isinstance(value, datetime):
         return None
     return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+
+
+def password(value: Any) -> str | None:
+    """A stored password hash that somebody can sign in with; None for whatever else stands there.
+
+    SQLite may hold the bytes of its text.
+    """
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return text if hashing.is_readable(text) else None
 
 
 def text_of(value: Any) -> str | None:

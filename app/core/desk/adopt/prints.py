@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, null, select, table
 from sqlalchemy.engine import Inspector
 
-from app.core.desk.adopt.cells import moment
+from app.core.desk.adopt.cells import moment, password
 from app.core.desk.adopt.edits import Key
 from app.core.desk.adopt.legacy import CHATS, MOMENTS, col
 from app.database import OF_SEARCH, Base
@@ -95,19 +96,28 @@ def _read(connection: Connection, name: str, key: list[str], wanted: list[str]) 
     query = select(*(col(each) for each in [*key, *wanted])).select_from(table(name))
     keys: list[Key] = []
     columns = {each: array("Q") for each in wanted}
-    moments = [each in MOMENTS.get(name, ()) for each in wanted]
+    readers = [_reader(name, each) for each in wanted]
     for row in connection.execute(query.order_by(*(col(each) for each in key))):
         own = tuple(row[: len(key)])
         keys.append(own[0] if len(own) == 1 else own)
-        cells = zip(columns.values(), moments, row[len(key) :], strict=True)
-        for digests, is_moment, value in cells:
-            # What is no moment becomes empty: the text is kept beside, and in the report.
-            digests.append(hash_of(moment(value) if is_moment else value))
+        cells = zip(columns.values(), readers, row[len(key) :], strict=True)
+        for digests, read, value in cells:
+            digests.append(hash_of(read(value) if read else value))
     if key:
         return Print(keys, columns)
     # Without a key a row is what is in it.
     rows = [tuple(each[number] for each in columns.values()) for number in range(len(keys))]
     return Print([hash_of(each) for each in rows], {}, whole=wanted)
+
+
+def _reader(name: str, column: str) -> Callable[[Any], Any] | None:
+    """What reads the cells of a column in which the upgrade empties what it cannot read.
+
+    The report names it; the text of what is no moment is kept beside.
+    """
+    if column in MOMENTS.get(name, ()):
+        return moment
+    return password if (name, column) == ("users", "password_hash") else None
 
 
 def _take_sayings(connection: Connection, there: list[str]) -> Print:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from app.core import clock
 from app.core.desk.adopt import ids
+from app.core.desk.adopt.cells import password
 from app.core.desk.adopt.choices import Choices, OrphanChoice, StatusChoice, UnfitChoice
 from app.core.desk.adopt.edits import Edits
 from app.core.desk.adopt.legacy import ANONYMOUS, ASKED, CHATS, HELD, Legacy, col
@@ -37,7 +38,7 @@ def plan(legacy: Legacy, choices: Choices) -> Edits:
     """Everything that these choices change in this database, once it is upgraded."""
     edits = Edits()
     merged = merging(legacy, choices)
-    for repair in (merge_people, spell_statuses, let_in, count_visits):
+    for repair in (merge_people, spell_statuses, let_in, count_visits, empty_passwords):
         repair(legacy, choices, edits)
     mend_held_ids(legacy, choices, edits, merged)
     mend_asked_ids(legacy, choices, edits)
@@ -118,6 +119,19 @@ def count_visits(legacy: Legacy, _choices: Choices, edits: Edits) -> None:
     already = edits.changed.get(("users", "visit_count"), {})
     missing = {each: 0 for each in missing if each not in already}
     edits.give("visit counts set to 0", "users", "visit_count", missing)
+
+
+def empty_passwords(legacy: Legacy, _choices: Choices, edits: Edits) -> None:
+    """What stands where a password hash should, and opens nothing, is no password.
+
+    The upgrade does the same; this finds what came into an upgraded database by another way.
+    """
+    mended = {
+        each.id: hash_
+        for each in legacy.people
+        if each.password_hash != (hash_ := password(each.password_hash))
+    }
+    edits.give("passwords that cannot be read emptied", "users", "password_hash", mended)
 
 
 def mend_held_ids(legacy: Legacy, choices: Choices, edits: Edits, merged: dict[int, int]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from app.core.errors import N_, NotFound, Refusal
-from app.core.people import granting, roles
+from app.core.people import granting, roles, users
 from app.models.people import User
 
 
@@ -40,7 +40,7 @@ def check(db: Session, user_id: int, *, by: int | None, shuts_out: bool = False)
     `LastOwner`.
     """
     user = person(db, user_id)
-    if by is not None and by != user_id and not may_touch(db, user_id, by):
+    if not may_touch(db, user_id, by):
         raise AboveYou
     if shuts_out:
         if by == user_id:
@@ -49,6 +49,16 @@ def check(db: Session, user_id: int, *, by: int | None, shuts_out: bool = False)
     return user
 
 
-def may_touch(db: Session, user_id: int, by: int) -> bool:
-    """Whether `by` may change this person: who may do nothing that `by` may not."""
+def may_touch(db: Session, user_id: int, by: int | None) -> bool:
+    """Whether `by` may change this person: themselves, or who may do nothing that `by` may not.
+
+    None is a maintainer at the console, who may change everybody.
+    """
+    if by is None or by == user_id:
+        return True
     return roles.permissions_of(db, user_id) <= roles.permissions_of(db, by)
+
+
+def may_lift(db: Session, address: str, by: int | None) -> bool:
+    """Whether `by` may end the pause of a canonical address: it is of all whom it counts for."""
+    return all(may_touch(db, each.id, by) for each in users.counted_as(db, address))

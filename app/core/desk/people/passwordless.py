@@ -60,8 +60,7 @@ def _waiting(db: Session, choice: Choice, since: datetime) -> Select[int, Any, s
 
 def _chosen(db: Session, choice: Choice) -> list[ColumnElement[bool]]:
     return [
-        # Word for word as the index of those without a password has it.
-        User.password_hash.is_(None),
+        not_(users.has_password()),
         User.address.is_not(None),
         conditions(db, choice.filter),
         *choice.met(),

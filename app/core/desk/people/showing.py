@@ -9,12 +9,14 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core import clock
-from app.core.desk.people import guarding, removing
+from app.core.desk.people import guarding, removing, ways_in
+from app.core.desk.people.ways_in import WayIn
 from app.core.learning import keeping, programs
 from app.core.people import agents, places, roles, sessions, users
 from app.core.people.agents import Agent
 from app.core.people.places import Places
 from app.core.proof import guesses
+from app.core.proof.ways import Doors
 from app.models.access import SignInSession, TryCount
 from app.models.people import Entitlement, User
 from app.models.programs import Program
@@ -55,12 +57,23 @@ class Person:
     saved: int
     paused_until: datetime | None
     may_touch: bool
+    may_lift: bool
+    ways: list[WayIn]
+
+    @property
+    def has_way_in(self) -> bool:
+        """Whether anything they have signs them in on the site."""
+        return any(each.opens_site for each in self.ways)
 
 
-def show(db: Session, user_id: int, *, by: int, map_: Places | None) -> Person:
-    """Everything about one person, each thing in one query. Raises `NotFound`."""
+def show(db: Session, user_id: int, *, by: int, map_: Places | None, doors: Doors) -> Person:
+    """Everything about one person, each thing in one query. Raises `NotFound`.
+
+    `doors` are those that stand open here.
+    """
     guarding.person(db, user_id)
     user, listed = users.get(db, user_id)
+    has_role = roles.has_any(db, user_id)
     return Person(
         user=user,
         reason=users.shut_out_reason(user, listed=listed),
@@ -74,7 +87,9 @@ def show(db: Session, user_id: int, *, by: int, map_: Places | None) -> Person:
         chats=removing.count_chats(db, user_id),
         saved=keeping.count(db, user_id),
         paused_until=_paused_until(db, user),
-        may_touch=by == user_id or guarding.may_touch(db, user_id, by),
+        may_touch=guarding.may_touch(db, user_id, by),
+        may_lift=guarding.may_lift(db, user.counted_as, by),
+        ways=ways_in.of(db, user, doors=doors, has_role=has_role),
     )
 
 

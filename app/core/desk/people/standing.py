@@ -124,8 +124,11 @@ def sign_out(
 
 
 def lift_pause(db: Session, user_id: int, *, by: int | None, origin: Origin) -> None:
-    """End the pause after too many wrong passwords. Raises `NoPause`. The caller commits."""
-    user = guarding.check(db, user_id, by=by)
+    """End the pause after too many wrong passwords; raises as `lift_pause_of`.
+
+    The caller commits.
+    """
+    user = guarding.person(db, user_id)
     lift_pause_of(db, user.counted_as, user_id=user_id, by=by, origin=origin)
 
 
@@ -134,8 +137,10 @@ def lift_pause_of(
 ) -> None:
     """End the pause of a canonical address, which is nobody's perhaps, and that of its PIN.
 
-    Raises `NoPause`.
+    Raises `AboveYou` where `by` may not change everybody whom it counts for, and `NoPause`.
     """
+    if not guarding.may_lift(db, address, by):
+        raise guarding.AboveYou
     lifted = [guesses.lift(db, address, scope=each) for each in (guesses.ACCOUNT, guesses.PIN)]
     if not any(lifted):
         raise NoPause

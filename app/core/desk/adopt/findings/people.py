@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
 
-from app import hashing
 from app.core import clock
+from app.core.desk.adopt.cells import password
 from app.core.desk.adopt.choices import Choices
 from app.core.desk.adopt.findings.finding import Finding, day, person_row
 from app.core.desk.adopt.legacy import Legacy
@@ -106,14 +105,10 @@ def unreadable_hashes(legacy: Legacy) -> Finding:
     rows = (
         person_row(each)
         for each in legacy.people
-        if each.password_hash is not None and not _is_readable(each.password_hash)
+        if each.password_hash is not None and password(each.password_hash) is None
     )
     words = "people's password hash cannot be read; they set a new password by mail"
     return Finding.of("unreadable_hashes", words, rows)
-
-
-def _is_readable(stored: Any) -> bool:
-    return isinstance(stored, str) and hashing.is_readable(stored)
 
 
 def unreadable_dates(legacy: Legacy) -> Finding:

@@ -12,6 +12,7 @@ from sqlalchemy import exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.core import clock
+from app.core.people import users
 from app.models.access import Credential, CredentialKind
 from app.models.people import RoleGrant, Status, User
 from app.models.predecessors import BroughtOver
@@ -150,7 +151,7 @@ def _accounts(db: Session, addresses: Collection[str], *, hold: bool) -> dict[st
         User.address,
         User.id,
         User.verified_at.is_not(None),
-        User.password_hash.is_not(None) | owns,
+        users.has_password() | owns,
         owns.where(Credential.kind == CredentialKind.PIN.value),
         exists().where(RoleGrant.user_id == User.id),
     ).where(User.address.in_(addresses))
