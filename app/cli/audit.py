@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -11,8 +12,11 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.ground import keys, session, settings
+from app.core import taken
+from app.core.audit import NOWHERE
 from app.core.desk import books, entries, ledger, seals, verifying
 from app.core.desk.entries import Filters
+from app.core.taken import Taken
 
 audit = AppGroup("audit", help="The audit log: what happened, sealed into a chain.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -56,6 +60,8 @@ def export(
     """Write entries to standard output, newest first, as CSV, or with --json one object a line."""
     filters = Filters(what=what, person=person, since=_day(since), until=_day(until))
     with session() as db:
+        taken.note(db, Taken.AUDIT, by=None, origin=NOWHERE, **asdict(filters))
+        db.commit()
         if as_json:
             for batch in entries.batches(db, filters):
                 for row in batch:

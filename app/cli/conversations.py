@@ -46,8 +46,11 @@ def finders(command: Any) -> Any:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def search(words: tuple[str, ...], limit: int, as_json: bool, **where: Any) -> None:
     """Print the newest exchanges with all these WORDS; quotation marks keep a phrase together."""
+    asked = _asked(" ".join(words), **where)
     with session() as db:
-        sought = transcripts.wanted(db, _asked(" ".join(words), **where))
+        exporting.note(db, asked, "printed", by=None, origin=NOWHERE, limit=limit)
+        db.commit()
+        sought = transcripts.wanted(db, asked)
         page = transcripts.find(db, sought, limit=limit, budget=PATIENCE)
         found = [_facts(row) for row in page.rows]
     if as_json:

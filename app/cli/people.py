@@ -17,12 +17,14 @@ from sqlalchemy.orm import Session
 
 from app.cli.ground import refuse, session, wake_if_wanted
 from app.cli.several import filtered
+from app.core import taken
 from app.core.audit import NOWHERE
 from app.core.desk.people import removing, standing
 from app.core.errors import NobodyThere, Refusal
 from app.core.people import directory, granting, roles, users
 from app.core.people.orders import SORTS, Order, Place
 from app.core.people.wanted import Wanted
+from app.core.taken import Taken
 from app.models.people import User
 
 people = AppGroup("people", help="The people who have an account.")
@@ -43,6 +45,8 @@ def list_people(
     """List people, newest first unless --sort says otherwise."""
     wanted = Wanted.read(filters)
     with session() as db:
+        taken.note(db, Taken.PEOPLE, by=None, origin=NOWHERE, **wanted.facts(), limit=limit)
+        db.commit()
         place = Place(after) if after else None
         page = directory.find(db, wanted, Order.read(sort, ""), place, limit=limit)
     rows = [_facts(row.user, row.reason) for row in page.rows]

@@ -21,13 +21,14 @@ from sqlalchemy.orm import Session
 from app.cli.ground import refuse, session, settings
 from app.cli.roster_options import columns_option, problems_option, write_problems
 from app.cli.roster_words import print_result, result_of, say_outcome, say_who_is_first
-from app.core import audit
+from app.core import audit, taken
 from app.core.audit import NOWHERE, Event
 from app.core.errors import Refusal
 from app.core.roster import exports, following, imports
 from app.core.roster.holding import HoldLimits
 from app.core.roster.mapping import ColumnUnknown
 from app.core.roster.turns import wait_turn
+from app.core.taken import Taken
 from app.models.rosters import RosterImport
 
 HELD = 3
@@ -97,6 +98,8 @@ def undo(import_id: int | None, dry_run: bool, force: bool, as_json: bool) -> No
 def export(file: TextIO, as_json: bool) -> None:
     """Write the list in force to FILE, or print it: CSV, or one JSON object for each row."""
     with session() as db:
+        taken.note(db, Taken.IN_FORCE, by=None, origin=NOWHERE)
+        db.commit()
         if as_json:
             for row in exports.rows(db):
                 file.write(json.dumps(row, ensure_ascii=False) + "\n")

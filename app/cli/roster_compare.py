@@ -11,9 +11,12 @@ from sqlalchemy.orm import Session
 
 from app.cli.ground import session
 from app.cli.roster import as_json, refusals
+from app.core import taken
+from app.core.audit import NOWHERE
 from app.core.roster import imports
 from app.core.roster.comparing import KINDS
 from app.core.roster.listing import Person
+from app.core.taken import Taken
 
 BATCH = 100_000
 """People that are asked for at once: each time all that changed in between is looked through."""
@@ -29,6 +32,10 @@ def compare(one: int, other: int, kind: str | None, as_json: bool) -> None:
     """Count who came, went and changed between the lists of two imports, ONE and OTHER."""
     with session() as db, refusals(db, as_json):
         found = imports.compare(db, one, other)
+        if kind:
+            pair = {"one": one, "other": other}
+            taken.note(db, Taken.COMPARED, by=None, origin=NOWHERE, list=kind, **pair)
+            db.commit()
         people = list(_people(db, one, other, kind)) if kind else []
     facts = {"one": found.one.id, "other": found.other.id, "came": found.came, "went": found.went}
     facts |= {"changed": found.changed, "imports": found.steps}

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from app.cli.ground import change
 from app.cli.roster import as_json, hold_limits
+from app.core import taken
 from app.core.audit import NOWHERE
 from app.core.roster import imports
 from app.core.roster.pairs import BATCH, Pair
+from app.core.taken import Taken
 
 
 @click.command("pairs")
@@ -37,6 +39,8 @@ def pairs(import_id: int, confirm: bool, as_json: bool) -> None:
             "confirmed": found.pairs_confirmed,
             "moved": imports.count_moved(db, found.id) if found.applied_at else 0,
         }
+        taken.note(db, Taken.PAIRS, by=None, origin=NOWHERE, import_id=import_id)
+        db.commit()
         if as_json:
             rows = [_facts(each) for each in _all(db, import_id)]
             click.echo(json.dumps(facts | {"pairs": rows}, ensure_ascii=False))

@@ -63,6 +63,7 @@ class Event(StrEnum):
     EMERGENCY_BEGAN = "emergency:began"
     EMERGENCY_ENDED = "emergency:ended"
     EMERGENCY_RAN_OUT = "emergency:ran_out"
+    JOB_CUT_OFF = "job:cut_off"
     JOB_RETRIED = "job:retried"
     JOB_STOPPED = "job:stopped"
     INVITATIONS_BEGAN = "invitations:began"
@@ -72,6 +73,7 @@ class Event(StrEnum):
     KEY_REMOVED = "key:removed"
     KEY_REVOKED = "key:revoked"
     KEY_ROTATED = "key:rotated"
+    LIST_TAKEN = "list:taken"
     MAIL_FAILED = "mail:failed"
     MAIL_RESENT = "mail:resent"
     MAIL_TESTED = "mail:tested"
@@ -212,6 +214,17 @@ def record_all(
     ]
     if rows:
         db.execute(WRITING, rows)
+
+
+def sort_of(details: Mapping[str, Any]) -> tuple[str, str]:
+    """The kind and the reason by which entries of one event are counted; blank where none is named.
+
+    The kind is the method, or the kind of mail, list or job that the event is about.
+    """
+    kind = details.get("method") or details.get("kind") or ""
+    reason = details.get("why") or details.get("refusal") or ""
+    first, second = (each[:64] if isinstance(each, str) else "" for each in (kind, reason))
+    return first, second
 
 
 def _short(value: Any) -> Any:

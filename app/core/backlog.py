@@ -15,7 +15,8 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, and_, case, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.core import clock, workers
+from app.core import audit, clock, workers
+from app.core.audit import NOWHERE, Event
 from app.core.errors import NotFound
 from app.models.records import Job, JobState
 
@@ -147,7 +148,7 @@ def end(db: Session, job: Job, state: JobState, *, error: str | None = None, **r
     """Write what came of the job; False where another worker has it now. The caller commits.
 
     In one transaction with the last of the work it makes both hold, or neither. `result` joins
-    the facts that the job was given.
+    the facts that the job was given. One that was cut off leaves an entry of how far it came.
     """
     ended = db.execute(
         update(Job)
@@ -159,9 +160,17 @@ def end(db: Session, job: Job, state: JobState, *, error: str | None = None, **r
             finished_at=clock.now(),
             claimed_until=None,
         )
+        .returning(Job.done, Job.total)
         .execution_options(synchronize_session=False)
-    )
-    return cast(CursorResult[Any], ended).rowcount == 1
+    ).first()
+    if ended is None:
+        return False
+    if state is not JobState.DONE:
+        audit.record(
+            db, Event.JOB_CUT_OFF, NOWHERE, kind=job.kind, job=job.id, why=state.value,
+            done=ended.done, total=ended.total, ordered_by=job.created_by, error=error,
+        )  # fmt: skip
+    return True
 
 
 def give_back(db: Session, job: Job, *, error: str) -> None:

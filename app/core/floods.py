@@ -1,7 +1,8 @@
-"""Floods: refusals of one kind are stored one by one only until a network had enough of them.
+"""Floods: what can be done again without end is stored one by one until a network had enough.
 
-The first ones of a window are entries like all others; what comes after them is counted in one
-row, which the worker turns into a number in the roll-ups and one closing entry.
+Refusals, pauses, and what is asked for by mail: the first ones of a window are entries like all
+others; what comes after them is counted in one row, which the worker turns into a number in the
+roll-ups and one closing entry.
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import ipaddress
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import Insert, Table, bindparam, delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.core import clock
-from app.core.audit import Event
+from app.core import audit, clock
+from app.core.audit import Event, Origin
 from app.database import UtcDateTime
 from app.models.ledger import AuditFlood
 
@@ -26,24 +27,46 @@ FLOODS = cast(Table, AuditFlood.__table__)
 STORED = 20
 """Refusals of one kind from one network that a window stores one by one."""
 
+STORED_OF_ASKING = 60
+"""The same of codes, registrations and help that are asked for: a class behind one address may ask
+within minutes, and each of them is somebody whom an admin may be asked about."""
+
 WINDOW = timedelta(minutes=5)
 
+REFUSALS = {Event.SIGN_IN_REFUSED.value, Event.REQUEST_REFUSED.value, Event.PAUSE_BEGAN.value}
+"""What a network of honest people has few of."""
 
-def is_worth_storing(db: Session, event: Event, kind: str, reason: str, ip: str | None) -> bool:
-    """Count a refusal; False where its kind already flooded this window from this network.
 
-    One statement within the caller's transaction, which should end soon: others of the same
-    network wait for it.
+def record(
+    db: Session,
+    event: Event,
+    origin: Origin,
+    *,
+    user_id: int | None = None,
+    actor_id: int | None = None,
+    **details: Any,
+) -> None:
+    """Add an entry as `audit.record` does, or only count it where its network floods the log.
+
+    The last thing in a transaction that ends soon: others of the same network wait for it. Every
+    entry of such an event comes by here, else the totals would not be exact.
     """
+    kind, reason = audit.sort_of(details)
     values = {
         "event": event.value,
-        "kind": kind[:64],
-        "reason": reason[:64],
-        "network": network_of(ip),
+        "kind": kind,
+        "reason": reason,
+        "network": network_of(origin.ip),
         "begins_at": _window(clock.now()),
     }
     number = db.execute(_counting(db.get_bind().dialect.name), values).scalar_one()
-    return int(number) <= STORED
+    if int(number) <= stored(event.value):
+        audit.record(db, event, origin, user_id=user_id, actor_id=actor_id, **details)
+
+
+def stored(event: str) -> int:
+    """How many of an event, by its name, a window stores one by one of each kind and network."""
+    return STORED if event in REFUSALS else STORED_OF_ASKING
 
 
 def take_over(db: Session) -> Sequence[AuditFlood]:

@@ -57,25 +57,38 @@ def freshly_proven(view: Callable[P, R]) -> Callable[P, R | Response]:
 
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R | Response:
-        identity.user()
-        here = identity.presence()
-        if here is not None and here.proven_lately:
-            return view(*args, **kwargs)
-        if request.method in {"GET", "HEAD"}:
-            target, again = request.full_path.rstrip("?"), None
-        else:
-            target, again = _page_of_the_form(), "1"
-        return redirect(url_for("account.confirm", next=target, again=again), 303)
+        way = ask_again()
+        return view(*args, **kwargs) if way is None else way
 
     return guarded
 
 
-def _page_of_the_form() -> str:
+def ask_again(*, for_file: bool = False) -> Response | None:
+    """The way to the page that asks for the password again; None for who proved lately.
+
+    Where a file was asked for it leads back to the page with its link: a file that comes shows no
+    page, and would leave the question standing there.
+    """
+    identity.user()
+    here = identity.presence()
+    if here is not None and here.proven_lately:
+        return None
+    page = _page_before()
+    if request.method not in {"GET", "HEAD"}:
+        target, again = page or safe_next(request.path) or url_for("account.page"), "1"
+    elif for_file and page is not None:
+        target, again = page, "1"
+    else:
+        target, again = request.full_path.rstrip("?"), None
+    return redirect(url_for("account.confirm", next=target, again=again), 303)
+
+
+def _page_before() -> str | None:
+    """The page of ours on which the link or the form stood, where the browser names it."""
     # Our pages send their whole address within the site; elsewhere's pages count for nothing.
     ours = request.host_url.rstrip("/")
     came_from = request.referrer or ""
-    page = came_from.removeprefix(ours) if came_from.startswith(f"{ours}/") else None
-    return safe_next(page) or safe_next(request.path) or url_for("account.page")
+    return safe_next(came_from.removeprefix(ours)) if came_from.startswith(f"{ours}/") else None
 
 
 def row_id(name: str) -> int | None:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError, TimeoutError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException, SecurityError, TooManyRequests
 
-from app.core import audit, clock
+from app.core import clock, floods
 from app.core.audit import Event
 from app.core.errors import N_, ClosedForGood, ProgramClosed, Refusal, SignedOut, UnknownProgram
 from app.edge import gate, identity, limits, problems
@@ -97,7 +97,7 @@ def _refused(refusal: Refusal) -> ResponseReturnValue:
     here = identity.presence()
     if refusal.status == 403 and here is not None:
         db.rollback()
-        audit.record(
+        floods.record(
             db,
             Event.REQUEST_REFUSED,
             identity.origin(),

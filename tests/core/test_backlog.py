@@ -190,7 +190,10 @@ def test_a_job_that_runs_is_stopped_where_it_can_and_keeps_what_it_did(db, add, 
     job = look(db, job_id)
     assert job.state == "stopped"
     assert 1 <= job.done < 99
-    assert db.scalar(select(func.count()).select_from(AuditEntry)) == job.done
+    # The one beside what it did says how far it came.
+    assert db.scalar(select(func.count()).select_from(AuditEntry)) == job.done + 1
+    cut = select(AuditEntry.details).where(AuditEntry.event == "job:cut_off")
+    assert db.scalars(cut).one()["done"] == job.done
     assert not backlog.ask_to_stop(db, job_id)
 
 
@@ -240,7 +243,9 @@ def test_a_failure_is_written_and_the_next_job_goes_on(db, add, work, work_off):
     assert (look(db, broken).state, look(db, broken).error) == ("failed", "KeyError")
     assert look(db, unknown.id).state == "failed"
     assert look(db, fine).state == "done"
-    assert db.scalar(select(func.count()).select_from(AuditEntry)) == 0
+    entries = list(db.scalars(select(AuditEntry).order_by(AuditEntry.id)))
+    assert {each.event for each in entries} == {"job:cut_off"}
+    assert [each.details["job"] for each in entries] == [refused, broken, unknown.id]
 
 
 def test_a_job_rests_after_a_failure_that_may_pass_and_fails_after_three(db, add, work, work_off):

@@ -1,9 +1,13 @@
 """The pages of jobs: where each stands, and stopping and trying again with an entry of who did."""
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
-from app.core import clock
+from app.core import backlog, clock
+from app.core.audit import NOWHERE
+from app.core.desk.people import bulk
+from app.core.learning import erasing
+from app.models.conversations import Exchange
 from app.models.people import User
 from app.models.records import AuditEntry, Job, JobState
 
@@ -122,3 +126,98 @@ def test_a_job_leads_to_what_it_is_about(grace, people, visitors, db):
         found = grace.page(grace.get(f"/admin/jobs/{job.id}"))
         link = found.find("a", string="See what it is about")
         assert (link and link["href"]) == (page and page.format(job.id)), kind
+
+
+def told(db, *events):
+    """The event and the details of the entries of these events, oldest first."""
+    db.rollback()
+    query = select(AuditEntry.event, AuditEntry.details, AuditEntry.actor_id)
+    rows = db.execute(query.where(AuditEntry.event.in_(events)).order_by(AuditEntry.id))
+    return [tuple(row) for row in rows]
+
+
+def test_a_deletion_that_is_stopped_midway_says_who_stopped_it_and_how_many_are_gone(
+    grace, people, work, db, monkeypatch
+):
+    for number in range(5):
+        people.account(f"p{number}@x.example", password=None)
+    monkeypatch.setattr(bulk, "STEP", 2)
+    choice = {"who": "all", "q": "x.example", "number": "5"}
+    page = grace.submit("/admin/people", "/admin/people/bulk/delete", **choice).location
+    spans, following = [], bulk._next
+
+    def stopped_before_the_second(*given):
+        spans.append(given)
+        if len(spans) == 2:
+            grace.submit(page, to=f"{page}/stop")
+        return following(*given)
+
+    monkeypatch.setattr(bulk, "_next", stopped_before_the_second)
+    work()
+    (_, stopped, by), (_, cut, _by_the_worker) = told(db, "job:stopped", "job:cut_off")
+    # The owner has the first id, so that the first span of two ids has one of them.
+    assert (stopped["kind"], stopped["done"], stopped["total"], by) == ("people", 1, 5, 1)
+    assert (cut["done"], cut["total"], cut["why"], cut["ordered_by"]) == (3, 5, "stopped", 1)
+    left = select(func.count()).where(User.email.like("p%@x.example"))
+    assert db.scalar(left) == 2
+    grace.submit(page, to=f"/admin/jobs/{stopped['job']}/retry")
+    assert told(db, "job:retried")[0][1]["done"] == 3
+    work()
+    db.rollback()
+    assert db.scalar(left) == 0
+
+
+def test_a_deletion_that_fails_midway_leaves_its_numbers(grace, put, work, db, monkeypatch):
+    user = db.scalar(select(User.id))
+    db.add_all(
+        Exchange(user_id=user, program_code="BCC", user_message="?", bot_message="!")
+        for _ in range(5)
+    )
+    db.commit()
+    monkeypatch.setattr(erasing, "BATCH", 2)
+    reporting, told_of = backlog.report, []
+
+    def report_twice(db, job, **said):
+        told_of.append(said)
+        if len(told_of) > 2:
+            raise ValueError
+        reporting(db, job, **said)
+
+    monkeypatch.setattr(backlog, "report", report_twice)
+    extent = erasing.measure(db, erasing.Scope())
+    erasing.order(db, erasing.Scope(), typed=extent.exchanges, by=user, origin=NOWHERE)
+    db.commit()
+    work()
+    ((_, cut, by),) = told(db, "job:cut_off")
+    assert (cut["done"], cut["total"], cut["why"], cut["error"], by) == (
+        4, 5, "failed", "ValueError", None,
+    )  # fmt: skip
+    assert cut["ordered_by"] == user
+    assert db.scalar(select(func.count()).select_from(Exchange)) == 1
+
+
+def test_a_deletion_at_the_console_that_is_cut_off_says_how_many_went(grace, db, monkeypatch):
+    user = db.scalar(select(User.id))
+    db.add_all(
+        Exchange(user_id=user, program_code="BCC", user_message="?", bot_message="!")
+        for _ in range(5)
+    )
+    db.commit()
+    monkeypatch.setattr(erasing, "BATCH", 2)
+    extent = erasing.measure(db, erasing.Scope())
+    batches = []
+
+    def interrupted(condition, last):
+        if len(batches) == 2:
+            raise KeyboardInterrupt
+        batches.append(last)
+        return batch(condition, last)
+
+    batch = erasing._batch
+    monkeypatch.setattr(erasing, "_batch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        erasing.delete_now(db, erasing.Scope(), extent)
+    found = told(db, "conversations:to_delete", "conversations:deleted")
+    assert [(event, details["count"]) for event, details, _ in found] == [
+        ("conversations:to_delete", 5), ("conversations:deleted", 4),
+    ]  # fmt: skip

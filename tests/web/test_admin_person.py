@@ -1,7 +1,7 @@
 """One person's page: what it shows, what it does, and whom it protects."""
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app.core import clock
 from app.core.people import roles
@@ -9,7 +9,8 @@ from app.core.proof import credentials
 from app.models.access import CredentialKind, SignInSession
 from app.models.conversations import Exchange
 from app.models.people import Entitlement, Role, RoleGrant, User, UserLoRootId
-from app.models.records import AuditEntry, MessageState, OutgoingMessage
+from app.models.records import AuditEntry, Job, MessageState, OutgoingMessage
+from tests.conftest import PASSWORD
 
 ADA = "ada@learn.agency.example"
 NEW = "ada.king@learn.agency.example"
@@ -261,3 +262,33 @@ def test_nobody_changes_somebody_who_may_do_more(people, visitors, db):
     answer = desk.follow(desk.client.post(whose, data={"csrf_token": token}))
     assert "This person may do things here that you may not." in answer.text
     assert manager.get("/admin/people").status_code == 200
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_what_opens_or_closes_an_account_asks_for_the_password_again(people, db):
+    people.account(ADA, ids=["A1"])
+    admin = people.admin()
+    page, number = path(db, ADA), path(db, ADA).rsplit("/", 1)[1]
+    token = admin.token(page)
+    bulk = {"who": "all", "q": "lovelace"}
+    forms = {
+        path(db, ADA, "suspend"): {},
+        path(db, ADA, "restore"): {},
+        path(db, ADA, "extend"): {},
+        path(db, ADA, "take-away"): {"lo_root_id": "A1", "source": "admin"},
+        "/admin/people/bulk/change": {"action": "suspend", **bulk},
+        "/admin/people/bulk/help": {"action": "end_sessions", "ids": number},
+    }
+    db.execute(update(SignInSession).values(proved_at=None))
+    db.commit()
+    before = events(db)
+    here = {"Referer": f"http://localhost{page}"}
+    for address, fields in forms.items():
+        answer = admin.client.post(address, data={"csrf_token": token, **fields}, headers=here)
+        assert answer.location == f"/confirm?next={page}&again=1", address
+    assert "/confirm?next=" in admin.get("/admin/people/bulk?action=suspend&who=all").location
+    assert events(db) == before
+    assert db.scalar(select(Job.id)) is None
+    admin.submit(f"/confirm?next={page}", "/confirm", password=PASSWORD, next=page)
+    assert admin.client.post(path(db, ADA, "suspend"), data={"csrf_token": token}).location == page
+    assert "account:suspended" in events(db)

@@ -92,7 +92,7 @@ def words(response: Any, visitor: Any) -> str:
 
 def tables(db: Session) -> dict[str, list[str]]:
     db.rollback()
-    changing = {"sessions", "audit_entries"}
+    changing = {"sessions", "audit_entries", "audit_floods"}
     return {
         table.name: sorted(map(repr, db.execute(select(table))))
         for table in Base.metadata.sorted_tables

@@ -7,7 +7,7 @@ of ten million entries is as near as the first.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import chain
@@ -28,6 +28,9 @@ from app.models.records import AuditEntry
 
 SKEW = timedelta(hours=1)
 """How much later than entries of greater ids an entry may be dated: what a transaction takes."""
+
+LATE = 200
+"""Ids below the last one that was seen, among which one may come late."""
 
 BATCH = 1000
 COLUMNS = ["id", "at", "event", "actor", "person", "address", "ip", "user_agent", "reference",
@@ -68,9 +71,14 @@ def search(
     *,
     before: int | None = None,
     after: int | None = None,
+    among: Collection[int] | None = None,
     limit: int = 50,
 ) -> list[AuditEntry]:
-    """The entries that fit, newest first, with ids less than `before` and greater than `after`."""
+    """The entries that fit, newest first: the newest with ids less than `before`.
+
+    With `after` it is the oldest of those with greater ids, so that who goes on from the last one
+    skips none. With `among` it is those that have one of these ids.
+    """
     ways = _ways(db, filters)
     if ways is None:
         return []
@@ -79,19 +87,41 @@ def search(
         bounds.append(AuditEntry.id < before)
     if after is not None:
         bounds.append(AuditEntry.id > after)
-    newest = AuditEntry.id.desc()
+    if among is not None:
+        bounds.append(AuditEntry.id.in_(sorted(among)))
+    order = AuditEntry.id.desc() if after is None else AuditEntry.id.asc()
+    query = select(AuditEntry).where(*_any_of(ways, bounds, order, limit))
+    rows = list(db.scalars(query.order_by(order).limit(limit)))
+    return rows if after is None else rows[::-1]
+
+
+def _any_of(ways: Sequence[Way], bounds: Way, order: ColumnElement[int], limit: int) -> Way:
+    """The conditions of the first so many entries that fit in one of these ways."""
     if len(ways) == 1:
-        return list(
-            db.scalars(select(AuditEntry).where(*ways[0], *bounds).order_by(newest).limit(limit))
-        )
-    # Each way has an index that gives its newest entries at once; "or" between them has none.
+        return [*ways[0], *bounds]
+    # Each way has an index that gives its first entries at once; "or" between them has none.
     found = [
-        select(select(AuditEntry.id).where(*way, *bounds).order_by(newest).limit(limit).subquery())
+        select(select(AuditEntry.id).where(*way, *bounds).order_by(order).limit(limit).subquery())
         for way in ways
     ]
-    ids = union(*found).subquery()
-    query = select(AuditEntry).where(AuditEntry.id.in_(select(ids.c.id)))
-    return list(db.scalars(query.order_by(newest).limit(limit)))
+    return [AuditEntry.id.in_(select(union(*found).subquery().c.id))]
+
+
+def newest_id(db: Session) -> int:
+    """The id of the newest entry; 0 where there is none."""
+    return db.scalar(select(AuditEntry.id).order_by(AuditEntry.id.desc()).limit(1)) or 0
+
+
+def missing(db: Session, after: int, last: int) -> list[int]:
+    """The ids between two, of the newest `LATE`, that no entry has yet, and may still get.
+
+    An entry whose transaction takes longer comes after one of a greater id.
+    """
+    first = max(after, last - LATE - 1)
+    there = set(
+        db.scalars(select(AuditEntry.id).where(AuditEntry.id > first, AuditEntry.id < last))
+    )
+    return [each for each in range(first + 1, last) if each not in there]
 
 
 def get(db: Session, entry_id: int) -> AuditEntry:

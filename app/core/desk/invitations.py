@@ -76,7 +76,7 @@ def stop(db: Session, job_id: int, *, by: int | None, origin: Origin) -> bool:
     get(db, job_id)
     asked = backlog.ask_to_stop(db, job_id)
     if asked:
-        audit.record(db, Event.INVITATIONS_STOPPED, origin, actor_id=by, job_id=job_id)
+        audit.record(db, Event.INVITATIONS_STOPPED, origin, actor_id=by, **_so_far(db, job_id))
     return asked
 
 
@@ -88,8 +88,13 @@ def resume(db: Session, job_id: int, *, by: int | None, origin: Origin) -> bool:
     get(db, job_id)
     goes_on = backlog.try_again(db, job_id)
     if goes_on:
-        audit.record(db, Event.INVITATIONS_RESUMED, origin, actor_id=by, job_id=job_id)
+        audit.record(db, Event.INVITATIONS_RESUMED, origin, actor_id=by, **_so_far(db, job_id))
     return goes_on
+
+
+def _so_far(db: Session, job_id: int) -> dict[str, Any]:
+    job = get(db, job_id)
+    return {"job_id": job.id, "done": job.done, "total": job.total}
 
 
 def get(db: Session, job_id: int) -> Job:

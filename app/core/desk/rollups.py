@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.core import clock, floods
-from app.core.audit import NOWHERE, Event, record
+from app.core.audit import NOWHERE, Event, record, sort_of
 from app.models.conversations import Exchange
 from app.models.ledger import ActivePerson, AuditRollup, Figure
 
@@ -49,10 +49,8 @@ class Happened(NamedTuple):
 
 def of_entry(entry: Any) -> Happened:
     """What there is to count about an entry of the log."""
-    named = entry.details
-    kind = named.get("method") or named.get("kind") or ""
-    reason = named.get("why") or named.get("refusal") or ""
-    return Happened(entry.at, entry.event, _word(kind), _word(reason), entry.actor_id)
+    kind, reason = sort_of(entry.details)
+    return Happened(entry.at, entry.event, kind, reason, entry.actor_id)
 
 
 def add(db: Session, things: Iterable[Happened]) -> None:
@@ -85,16 +83,16 @@ def start_of(period: str, moment: datetime) -> datetime:
 
 def close_floods(db: Session) -> None:
     """Count what floods held back, and leave one entry for each that tells of it."""
-    over = [flood for flood in floods.take_over(db) if flood.count > floods.STORED]
+    taken = [(flood, flood.count - floods.stored(flood.event)) for flood in floods.take_over(db)]
+    over = [(flood, number) for flood, number in taken if number > 0]
     add(
         db,
         [
-            Happened(each.begins_at, each.event, each.kind, each.reason, None,
-                     each.count - floods.STORED)
-            for each in over
+            Happened(each.begins_at, each.event, each.kind, each.reason, None, number)
+            for each, number in over
         ],
-    )  # fmt: skip
-    for each in over:
+    )
+    for each, number in over:
         record(
             db,
             Event.FLOOD_COUNTED,
@@ -104,7 +102,7 @@ def close_floods(db: Session) -> None:
             reason=each.reason,
             network=each.network,
             since=each.begins_at.isoformat(),
-            not_stored=each.count - floods.STORED,
+            not_stored=number,
         )
 
 
@@ -132,15 +130,13 @@ def count_chats(db: Session) -> int:
     ).all()
     if rows:
         figure.value, figure.at = rows[-1].id, clock.now()
-        add(
-            db,
-            [
-                Happened(row.timestamp, CHAT_ASKED, _word(row.program_code), "", row.user_id)
-                for row in rows
-                if row.timestamp is not None
-            ],
-        )
+        add(db, [_of_chat(row) for row in rows if row.timestamp is not None])
     return len(rows)
+
+
+def _of_chat(row: Any) -> Happened:
+    kind, reason = sort_of({"kind": row.program_code})
+    return Happened(row.timestamp, CHAT_ASKED, kind, reason, row.user_id)
 
 
 def tidy(db: Session) -> None:
@@ -191,7 +187,3 @@ def _first_chat(db: Session) -> int:
         .limit(1)
     )
     return (first or 1) - 1
-
-
-def _word(value: object) -> str:
-    return value[:64] if isinstance(value, str) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,10 +25,10 @@ def stop(db: Session, job_id: int, *, by: int | None, origin: Origin) -> None:
 
     Raises `NotFound`, or `JobOver` where there is nothing to stop.
     """
-    job = backlog.get(db, job_id)
+    backlog.get(db, job_id)
     if not backlog.ask_to_stop(db, job_id):
         raise JobOver
-    audit.record(db, Event.JOB_STOPPED, origin, actor_id=by, kind=job.kind, job=job_id)
+    audit.record(db, Event.JOB_STOPPED, origin, actor_id=by, **so_far(db, job_id))
 
 
 def retry(db: Session, job_id: int, *, by: int | None, origin: Origin) -> None:
@@ -40,7 +41,13 @@ def retry(db: Session, job_id: int, *, by: int | None, origin: Origin) -> None:
         raise ImportMovedOn(number=job.facts.get("import_id"))
     if not backlog.try_again(db, job_id):
         raise JobNotOver
-    audit.record(db, Event.JOB_RETRIED, origin, actor_id=by, kind=job.kind, job=job_id)
+    audit.record(db, Event.JOB_RETRIED, origin, actor_id=by, **so_far(db, job_id))
+
+
+def so_far(db: Session, job_id: int) -> dict[str, Any]:
+    """What an entry about a job says: its kind and number, and how much it has done of how much."""
+    job = backlog.get(db, job_id)
+    return {"kind": job.kind, "job": job.id, "done": job.done, "total": job.total}
 
 
 def may_retry(db: Session, job: Job) -> bool:

@@ -69,6 +69,7 @@ METHODS = {
     "phone": N_("to add a number"),
     "setup": N_("by the mail to set a password"),
     "token": N_("by a token of another program"),
+    "unpause": N_("to lift the pause, by the code of its mail"),
     "whatsapp": N_("by a code on WhatsApp"),
 }
 MAILS = {

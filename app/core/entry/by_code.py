@@ -15,7 +15,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.addresses import canonical
-from app.core import audit, clock, throttle
+from app.core import clock, floods, throttle
 from app.core.audit import Event, Origin
 from app.core.entry import letters, opening, signin
 from app.core.entry.letters import Asked
@@ -89,7 +89,7 @@ def ask(db: Session, email: str, door: Door, *, terms: Terms, origin: Origin) ->
     kind = letters.to_sign_in(db, email, is_open=door.is_open, for_roles=door.for_roles)
     asked = Asked(door.purpose, door.lifetime, door.requester)
     letters.send(db, kind, email, terms=terms, asked=asked)
-    audit.record(
+    floods.record(
         db, Event.CODE_ASKED, origin, address=address, answer=kind.value,
         purpose=door.purpose.value, **door.through,
     )  # fmt: skip

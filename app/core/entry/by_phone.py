@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app import phones
-from app.core import audit, clock, outbox, throttle
+from app.core import clock, floods, outbox, throttle
 from app.core.audit import Event, Origin
 from app.core.entry import signin
 from app.core.entry.by_code import MOST_ASKED, Door
@@ -61,7 +61,7 @@ def ask(db: Session, phone: str, door: Door, *, terms: Terms, origin: Origin) ->
         db, number, user, door.purpose, lifetime=door.lifetime, requester=door.requester,
         terms=terms, held=user is None,
     )  # fmt: skip
-    audit.record(
+    floods.record(
         db, Event.CODE_ASKED, origin, user_id=user.id if user else None,
         phone=phones.masked(number), answer=Kind.WHATSAPP_CODE.value if user else "no_message",
         purpose=door.purpose.value, **door.through,

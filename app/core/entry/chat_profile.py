@@ -14,7 +14,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.addresses import BadAddress, canonical
-from app.core import audit, clock, outbox
+from app.core import audit, clock, floods, outbox
 from app.core.audit import Event, Origin
 from app.core.entry import letters
 from app.core.entry.terms import Terms
@@ -69,7 +69,7 @@ def ask(
     kind, facts = _answer(db, user, mailbox)
     if kind is not None and mailbox is not None:
         letters.send(db, kind, mailbox, terms=terms, through=through, **facts)
-    audit.record(
+    floods.record(
         db, Event.PROFILE_ASKED, origin, user_id=user.id if user else None, address=address,
         answer=kind.value if kind else "nobody", **hints,
     )  # fmt: skip

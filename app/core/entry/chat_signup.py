@@ -17,7 +17,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from app.addresses import canonical
-from app.core import audit, clock, throttle
+from app.core import audit, clock, floods, throttle
 from app.core.audit import Event, Origin
 from app.core.entry import by_pin, letters, opening, unopened
 from app.core.entry.terms import Terms
@@ -77,7 +77,7 @@ def ask(db: Session, wish: Wish, *, terms: Terms, origin: Origin) -> int | None:
     kind, facts, digits = _answer(db, address, wish, secret_hash, data, origin)
     letters.send(db, kind, wish.email, terms=terms, through=wish.through, **facts)
     told = kind is Kind.CHAT_HAVE_ACCOUNT and wish.tells and _may_tell(db, address, wish)
-    audit.record(
+    floods.record(
         db, Event.SIGNUP_ASKED, origin, address=address, answer=kind.value, told=told,
         **wish.hints,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import hashing
 from app.addresses import canonical
-from app.core import audit, clock, throttle
+from app.core import clock, floods, throttle
 from app.core.audit import Event, Origin
 from app.core.entry import choosing, letters, opening, owning, renewing, signin
 from app.core.entry.by_code import MOST_ASKED
@@ -201,7 +201,7 @@ def _ask(
     kind = _answer(db, address, wish, is_open, origin)
     way = wish.way[0].value if wish.way else None
     letters.send(db, kind, wish.email, terms=terms, way=way)
-    audit.record(
+    floods.record(
         db, Event.REGISTRATION_ASKED, origin, address=address, answer=kind.value, openly=True,
         way=way,
     )  # fmt: skip

@@ -13,14 +13,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.addresses import BadAddress, canonical
-from app.core import audit
+from app.core import audit, floods
 from app.core.audit import Event, Origin
 from app.core.entry import letters
 from app.core.entry.terms import Terms
-from app.core.errors import LinkDead
+from app.core.errors import LinkDead, TooManyTries, WrongCode
 from app.core.outbox import Cap, Kind
 from app.core.people import users
 from app.core.proof import codes, guesses, links
+from app.core.proof.codes import RanOut
 from app.core.proof.links import Link
 from app.models.access import Purpose
 
@@ -56,7 +57,7 @@ def begin(
             counted_as=address, scope=scope, ends_at=ends_at.isoformat(),
             user_agent=origin.user_agent, place=origin.place,
         )  # fmt: skip
-    audit.record(db, Event.PAUSE_BEGAN, origin, address=address, **_noted(scope))
+    floods.record(db, Event.PAUSE_BEGAN, origin, address=address, **_noted(scope))
 
 
 @dataclass(frozen=True)
@@ -107,13 +108,22 @@ def lift_by_link(db: Session, token: str, *, terms: Terms, origin: Origin) -> st
 def lift_by_code(db: Session, email: str, code: str, *, terms: Terms, origin: Origin) -> str:
     """End the pause of whoever has the mailed code; the canonical address.
 
-    Raises `BadAddress`, `NotSixDigits`, `WrongCode` or `TooManyTries`.
+    Raises `BadAddress` or `NotSixDigits`; and `RanOut`, `WrongCode` or `TooManyTries`, which the
+    caller commits as refused.
     """
     address = canonical(email)
     found = users.find(db, address, email)
     mailbox = found[0].mailbox if found else address
-    code_id = codes.check(db, Purpose.UNPAUSE, mailbox, code, counted_as=address, keys=terms.keys)
-    codes.use(db, Purpose.UNPAUSE, mailbox, code_id, counted_as=address)
+    purpose = Purpose.UNPAUSE
+    try:
+        code_id = codes.check(db, purpose, mailbox, code, counted_as=address, keys=terms.keys)
+        codes.use(db, purpose, mailbox, code_id, counted_as=address)
+    except (RanOut, TooManyTries, WrongCode) as refusal:
+        floods.record(
+            db, Event.SIGN_IN_REFUSED, origin, method=purpose.value, refusal=refusal.code,
+            address=address,
+        )  # fmt: skip
+        raise
     for scope in KINDS:
         guesses.lift(db, address, scope=scope)
     audit.record(db, Event.PAUSE_LIFTED, origin, address=address, by="code")

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.addresses import canonical
-from app.core import audit
+from app.core import floods
 from app.core.audit import Event, Origin
 from app.core.entry import choosing, letters, opening, renewing, signin
 from app.core.entry.choosing import NotBoth
@@ -68,7 +68,7 @@ def ask_again(db: Session, token: str, *, terms: Terms, origin: Origin) -> None:
     begun = link is Link.REGISTRATION
     kind = (letters.to_register if begun else letters.to_recover)(db, email, None)
     letters.send(db, kind, email, terms=terms)
-    audit.record(
+    floods.record(
         db, Event.RECOVERY_ASKED, origin, address=canonical(email), answer=kind.value, link="dead"
     )
 
@@ -182,7 +182,7 @@ def _ask(db: Session, email: str, last_name: str | None, terms: Terms, origin: O
     kind = letters.to_recover(db, email, last_name)
     letters.send(db, kind, email, terms=terms)
     address = canonical(email)
-    audit.record(db, Event.RECOVERY_ASKED, origin, address=address, answer=kind.value)
+    floods.record(db, Event.RECOVERY_ASKED, origin, address=address, answer=kind.value)
 
 
 def _linked(db: Session, purpose: Purpose, token: str, terms: Terms) -> tuple[User, bool]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.addresses import canonical
-from app.core import audit
+from app.core import floods
 from app.core.audit import Event, Origin
 from app.core.entry import choosing, letters, opening, recovery
 from app.core.entry.choosing import NotBoth
@@ -30,7 +30,7 @@ def begin(db: Session, last_name: str, email: str, *, terms: Terms, origin: Orig
     address = canonical(email)
     kind = letters.to_register(db, email, last_name)
     letters.send(db, kind, email, terms=terms)
-    audit.record(db, Event.REGISTRATION_ASKED, origin, address=address, answer=kind.value)
+    floods.record(db, Event.REGISTRATION_ASKED, origin, address=address, answer=kind.value)
     return address
 
 

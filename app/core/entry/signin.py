@@ -189,12 +189,10 @@ def refuse(
     It commits by itself because what is raised makes the edge roll back. Of a flood of refusals
     of one kind the first ones are remembered one by one, the others as a number.
     """
-    reason = details.get("why", refusal.code)
-    event = Event.SIGN_IN_REFUSED
-    if floods.is_worth_storing(db, event, method, reason, origin.ip):
-        audit.record(
-            db, event, origin, user_id=user_id, method=method, refusal=refusal.code, **details
-        )
+    floods.record(
+        db, Event.SIGN_IN_REFUSED, origin, user_id=user_id, method=method, refusal=refusal.code,
+        **details,
+    )  # fmt: skip
     db.commit()
     raise refusal
 

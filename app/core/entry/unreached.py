@@ -11,7 +11,7 @@ from typing import NoReturn
 from sqlalchemy.orm import Session
 
 from app import phones
-from app.core import audit, clock, throttle
+from app.core import clock, floods, throttle
 from app.core.audit import Event, Origin
 from app.core.entry import signin
 from app.core.entry.by_code import MOST_ASKED, Door, worded
@@ -29,7 +29,7 @@ def ask(db: Session, number: str, door: Door, *, terms: Terms, origin: Origin) -
         until = throttle.until(db, scope, number) or clock.now()
         signin.refuse(db, TooManyTries(until), purpose, origin, phone=shown, why="asked")
     codes.issue_none(db, door.purpose, number, lifetime=door.lifetime)
-    audit.record(
+    floods.record(
         db, Event.CODE_ASKED, origin, phone=shown, answer="unreached", purpose=purpose,
         **door.through,
     )  # fmt: skip

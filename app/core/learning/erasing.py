@@ -122,11 +122,27 @@ def delete_in_background(db: Session, job: Job) -> dict[str, Any]:
 
 
 def delete_now(db: Session, scope: Scope, extent: Extent) -> int:
-    """Delete what was confirmed, in transactions of its own; how many exchanges went."""
-    condition = and_(_condition(db, scope, _moment(scope)), Exchange.id <= extent.up_to)
-    deleted = erase(db, condition, lambda _count: db.commit())
-    audit.record(db, Event.CONVERSATIONS_DELETED, NOWHERE, count=deleted, **scope.as_facts())
+    """Delete what was confirmed, in transactions of its own; how many exchanges went.
+
+    That it begins is written down first, and at the end, or where it is cut off, how many went.
+    """
+    facts = scope.as_facts()
+    audit.record(db, Event.CONVERSATIONS_TO_DELETE, NOWHERE, count=extent.exchanges, **facts)
     db.commit()
+    condition = and_(_condition(db, scope, _moment(scope)), Exchange.id <= extent.up_to)
+    deleted = 0
+
+    def say(count: int) -> None:
+        nonlocal deleted
+        db.commit()
+        deleted += count
+
+    try:
+        erase(db, condition, say)
+    finally:
+        db.rollback()
+        audit.record(db, Event.CONVERSATIONS_DELETED, NOWHERE, count=deleted, **facts)
+        db.commit()
     return deleted
 
 

@@ -134,10 +134,15 @@ def can_be_fetched(job: Job) -> bool:
     return done and clock.now() - job.finished_at < KEPT_FOR  # type: ignore[operator]
 
 
-def fetch(db: Session, job_id: int) -> Iterator[bytes]:
-    """The bytes of a file in parts. Raises `NotFound` where it is not there any more."""
-    if not can_be_fetched(ordered(db, job_id)):
+def fetch(db: Session, job_id: int, *, by: int | None, origin: Origin) -> Iterator[bytes]:
+    """The bytes of a file in parts; writes down who takes it, which may be another than ordered it.
+
+    Raises `NotFound` where it is not there any more. The caller commits before it reads.
+    """
+    job = ordered(db, job_id)
+    if not can_be_fetched(job):
         raise NotFound
+    note(db, Asked.from_facts(job.facts["asked"]), "xlsx", by=by, origin=origin, job=job.id)
     return _parts(db, job_id)
 
 
@@ -149,11 +154,12 @@ def _parts(db: Session, job_id: int) -> Iterator[bytes]:
         part += 1
 
 
-def note(db: Session, asked: Asked, kind: str, *, by: int | None, origin: Origin) -> None:
+def note(
+    db: Session, asked: Asked, kind: str, *, by: int | None, origin: Origin, **more: Any
+) -> None:
     """Write down that somebody took conversations with them. The caller commits."""
-    audit.record(
-        db, Event.CONVERSATIONS_EXPORTED, origin, actor_id=by, format=kind, **asked.as_facts()
-    )
+    facts = asked.as_facts() | more
+    audit.record(db, Event.CONVERSATIONS_EXPORTED, origin, actor_id=by, format=kind, **facts)
 
 
 def tidy(db: Session) -> None:

@@ -117,21 +117,41 @@ def delete_in_background(db: Session, job: Job) -> dict[str, Any]:
 
 
 def delete_now(db: Session, scope: Scope, extent: Extent) -> int:
-    """Delete what was confirmed, in transactions of its own; how many went."""
-    condition = _condition(db, scope, extent.before)
-    deleted = _erase(db, condition, lambda _count: db.commit())
-    _note(db, Event.CONVERSATIONS_DELETED, deleted, **scope.as_facts())
+    """Delete what was confirmed, in transactions of its own; how many went.
+
+    That it begins is written down first, and at the end, or where it is cut off, how many went.
+    """
+    facts = scope.as_facts()
+    _note(db, Event.CONVERSATIONS_TO_DELETE, extent.conversations, **facts)
     db.commit()
-    return deleted
+    condition = _condition(db, scope, extent.before)
+    return _erase_and_note(db, condition, Event.CONVERSATIONS_DELETED, always=True, **facts)
 
 
 def expire(db: Session, keep: timedelta) -> int:
     """Delete what was saved longer than `keep` ago, in transactions of its own; how many went."""
     over = SavedConversation.created_at < clock.now() - keep
-    deleted = _erase(db, over, lambda _count: db.commit())
-    if deleted:
-        _note(db, Event.CONVERSATIONS_EXPIRED, deleted, days=keep.days)
+    return _erase_and_note(db, over, Event.CONVERSATIONS_EXPIRED, days=keep.days)
+
+
+def _erase_and_note(
+    db: Session, condition: ColumnElement[bool], event: Event, *, always: bool = False, **facts: Any
+) -> int:
+    deleted = 0
+
+    def say(count: int) -> None:
+        nonlocal deleted
         db.commit()
+        deleted += count
+
+    try:
+        _erase(db, condition, say)
+    finally:
+        # What is gone is gone, whatever cut this off.
+        db.rollback()
+        if deleted or always:
+            _note(db, event, deleted, **facts)
+            db.commit()
     return deleted
 
 

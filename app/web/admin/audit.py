@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
 from typing import Any, cast
 
-from flask import Response, jsonify, render_template, request, stream_with_context, url_for
+from flask import jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 
 from app.core import clock
 from app.core.desk import entries
 from app.core.desk.entries import Filters
 from app.core.people.roles import Permission
+from app.core.taken import Taken
 from app.edge.db import db
-from app.edge.guards import permitted, row_id
+from app.edge.guards import LAST_ID, permitted, row_id
 from app.web.admin import bp
+from app.web.admin.downloads import csv_answer
 from app.web.admin.events import area_of, name_of
 
 PAGE = 50
@@ -29,6 +29,7 @@ def audit() -> ResponseReturnValue:
     """List the entries that fit, newest first."""
     filters, odd = _filters()
     before = row_id("before")
+    newest = entries.newest_id(db)  # Before the search: what comes between is new to the tail.
     found = entries.search(db, filters, before=before, limit=PAGE + 1)
     shown = found[:PAGE]
     asked = _query(filters)
@@ -49,6 +50,7 @@ def audit() -> ResponseReturnValue:
         again_url=url_for("admin.audit", **asked),
         export_url=url_for("admin.audit_export", **asked),
         tail_url=None if before else url_for("admin.audit_tail", **asked),
+        last=shown[0].id if shown else newest,
         next_url=url_for("admin.audit", before=shown[-1].id, **asked) if more else None,
     )
 
@@ -70,13 +72,31 @@ def audit_entry(entry_id: int) -> ResponseReturnValue:
 @bp.get("/audit/tail")
 @permitted(Permission.AUDIT_READ)
 def audit_tail() -> ResponseReturnValue:
-    """The entries that fit and came after the one that is named, as rows of the page's table."""
+    """The entries that fit and came after the one that is named, as rows of the page's table.
+
+    The oldest of them first, a page at a time: `last` is where to go on, at once if there is
+    `more`. What is `missing` before it, and comes late, is brought by asking for it along with
+    what is new.
+    """
     filters, _odd = _filters()
-    found = entries.search(db, filters, after=row_id("after") or 0, limit=PAGE)
-    people = entries.people_in(db, found)
-    rows = render_template("admin/audit_rows.html", entries=found, people=people, name_of=name_of)
-    last = found[0].id if found else row_id("after")
-    return jsonify(rows=rows, count=len(found), last=last)
+    after = row_id("after") or 0
+    found = entries.search(db, filters, after=after, limit=PAGE + 1)
+    shown = found[-PAGE:]
+    last = shown[0].id if shown else after
+    gaps = entries.missing(db, after, last) if shown else []
+    wanted = _ids("missing")
+    late = entries.search(db, filters, among=wanted, limit=len(wanted)) if wanted else []
+    rows = [*shown, *late]
+    return jsonify(
+        rows=render_template(
+            "admin/audit_rows.html",
+            entries=rows, people=entries.people_in(db, rows), name_of=name_of,
+        ),
+        count=len(rows),
+        last=last,
+        more=len(found) > PAGE,
+        missing=gaps,
+    )  # fmt: skip
 
 
 @bp.get("/audit/export")
@@ -84,13 +104,8 @@ def audit_tail() -> ResponseReturnValue:
 def audit_export() -> ResponseReturnValue:
     """All entries that fit, as a CSV file that is written while it is read."""
     filters, _odd = _filters()
-    # The proxy asks for the request's session at each use; the file outlives the view.
-    session = cast(Session, cast(Any, db)._get_current_object())
-    pieces: Iterator[str] = stream_with_context(entries.write_csv(session, filters))
     name = f"audit-{clock.today().isoformat()}.csv"
-    response = Response(pieces, mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    return csv_answer(entries.write_csv(db, filters), name, Taken.AUDIT, **asdict(filters))
 
 
 def _filters() -> tuple[Filters, list[str]]:
@@ -109,6 +124,13 @@ def _filters() -> tuple[Filters, list[str]]:
 
 def _query(filters: Filters) -> dict[str, Any]:
     return {name: str(value) for name, value in asdict(filters).items() if value}
+
+
+def _ids(name: str) -> list[int]:
+    """The row ids that the query names, between commas: as many as a tail waits for."""
+    texts = request.args.get(name, "")[:4000].split(",")
+    ids = {int(each) for each in texts if each.isascii() and each.isdigit() and len(each) < 12}
+    return sorted(each for each in ids if 0 < each <= LAST_ID)[: entries.LATE]
 
 
 def _typed(name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from flask import Response, redirect, render_template, request, url_for
-from flask import stream_with_context as in_request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest
 
@@ -19,8 +18,8 @@ from app.edge.guards import LAST_ID, freshly_proven, permitted
 from app.models.records import JobState
 from app.web.admin import bp
 from app.web.admin.conversations import FinderForm
+from app.web.admin.downloads import CSV, XLSX, file_answer
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 OURS = {
     JobKind.CONVERSATIONS_DELETE.value,
     JobKind.CONVERSATIONS_EXPIRE.value,
@@ -40,8 +39,7 @@ def stream_csv(asked: Asked) -> Response:
     pieces = exporting.write_csv(db, asked, by=identity.user().id, origin=identity.origin())
     commit()
     file_name = f"conversations-{clock.today():%Y-%m-%d}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
-    return Response(in_request(pieces), mimetype="text/csv", headers=headers)
+    return file_answer(pieces, file_name, CSV)
 
 
 @bp.post("/conversations/export")
@@ -84,10 +82,7 @@ def conversations_job(job_id: int) -> ResponseReturnValue:
 def conversations_file(job_id: int) -> ResponseReturnValue:
     """The Excel file that a job made, for a day."""
     job = exporting.ordered(db, min(job_id, LAST_ID))
-    parts = exporting.fetch(db, job.id)
+    parts = exporting.fetch(db, job.id, by=identity.user().id, origin=identity.origin())
+    commit()
     file_name = f"conversations-{job.created_at:%Y-%m-%d}.xlsx"
-    headers = {
-        "Content-Disposition": f'attachment; filename="{file_name}"',
-        "Content-Length": str(job.facts["bytes"]),
-    }
-    return Response(in_request(parts), mimetype=XLSX, headers=headers)
+    return file_answer(parts, file_name, XLSX, {"Content-Length": str(job.facts["bytes"])})

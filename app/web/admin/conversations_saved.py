@@ -5,8 +5,7 @@ What it says stands on no page here (`core/learning/saved`).
 
 from __future__ import annotations
 
-from flask import Response, redirect, render_template, request, url_for
-from flask import stream_with_context as in_request
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -29,6 +28,7 @@ from app.web.admin import bp
 from app.web.admin.conversations import WhoseForm, may_write, read_day
 from app.web.admin.conversations_deleting import read_days, read_number
 from app.web.admin.conversations_files import STATES
+from app.web.admin.downloads import CSV, file_answer
 
 
 class ScopeForm(FlaskForm):
@@ -89,8 +89,7 @@ def conversations_saved_export() -> ResponseReturnValue:
     pieces = saved.write_csv(db, person, by=identity.user().id, origin=identity.origin())
     commit()
     file_name = f"saved-conversations-{clock.today():%Y-%m-%d}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
-    return Response(in_request(pieces), mimetype="text/csv", headers=headers)
+    return file_answer(pieces, file_name, CSV)
 
 
 @bp.get("/conversations/saved/delete")

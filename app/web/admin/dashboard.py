@@ -41,6 +41,7 @@ METHODS = {
     "phone": N_("Code to add a number"),
     "client": N_("Page of a widget’s client"),
     "token": N_("Token of a program"),
+    "unpause": N_("Code to lift a pause"),
 }
 REASONS = {
     "wrong": N_("Wrong password, or nobody of that address"),

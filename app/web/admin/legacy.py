@@ -6,16 +6,17 @@ JSON with `success` and `error`.
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify, redirect, request, url_for
-from flask import stream_with_context as in_request
+from flask import Blueprint, jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.core.people.roles import Permission
 from app.core.roster import exports, imports
+from app.core.taken import Taken
 from app.edge.db import db
 from app.edge.guards import permitted
 from app.web.admin import bp as admin
 from app.web.admin import menu
+from app.web.admin.downloads import csv_answer
 from app.web.admin.roster import roster_upload
 
 bp = Blueprint("admin_legacy", __name__)
@@ -53,5 +54,4 @@ def list_status() -> ResponseReturnValue:
 @permitted(Permission.ROSTER_READ)
 def list_download() -> ResponseReturnValue:
     """The list in force as a file."""
-    headers = {"Content-Disposition": 'attachment; filename="authorized_users.csv"'}
-    return Response(in_request(exports.write_list(db)), mimetype="text/csv", headers=headers)
+    return csv_answer(exports.write_list(db), "authorized_users.csv", Taken.IN_FORCE)

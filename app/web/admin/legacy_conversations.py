@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import Response, jsonify, request
-from flask import stream_with_context as in_request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.exceptions import BadRequest
 from wtforms.validators import ValidationError
 
-from app.core import clock, sheets
+from app.core import clock, sheets, taken
 from app.core.desk.people.exporting import FIELDS
 from app.core.desk.people.exporting import rows as accounts
 from app.core.errors import N_, NotAllowed, OtherCount, Refusal
@@ -22,13 +21,15 @@ from app.core.learning.erasing import Scope
 from app.core.learning.transcripts import Asked, Row
 from app.core.learning.wanted import Wanted
 from app.core.people.roles import Permission
+from app.core.taken import Taken
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import freshly_proven, permitted
 from app.web.admin import bp
 from app.web.admin.conversations import read_day
 from app.web.admin.conversations_deleting import read_number
-from app.web.admin.conversations_files import XLSX, stream_csv
+from app.web.admin.conversations_files import stream_csv
+from app.web.admin.downloads import XLSX, csv_answer, file_answer
 
 MOST_FOUND = 100
 """Exchanges that a search answers with."""
@@ -82,11 +83,14 @@ def conversations_export_data() -> ResponseReturnValue:
         raise NotAllowed
     if form == "csv":
         pieces = sheets.write_csv(FIELDS, accounts(db))
-        return Response(in_request(pieces), mimetype="text/csv", headers=_file_name(what, "csv"))
+        return csv_answer(pieces, _file_name(what, "csv"), Taken.PEOPLE)
+    by, origin = identity.user().id, identity.origin()
     if what == "users":
-        return _workbook(what, FIELDS, accounts(db))
-    exporting.note(db, Asked(), "xlsx", by=identity.user().id, origin=identity.origin())
-    answer = _workbook(what, exporting.HEADER, exporting.rows(db, Wanted()))
+        taken.note(db, Taken.PEOPLE, by=by, origin=origin)
+        answer = _workbook(what, FIELDS, accounts(db))
+    else:
+        exporting.note(db, Asked(), "xlsx", by=by, origin=origin)
+        answer = _workbook(what, exporting.HEADER, exporting.rows(db, Wanted()))
     commit()
     return answer
 
@@ -165,9 +169,8 @@ def _workbook(what: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -
     with tempfile.TemporaryFile() as file:
         sheets.write_workbook(what.capitalize(), header, held, file)
         file.seek(0)
-        return Response(file.read(), mimetype=XLSX, headers=_file_name(what, "xlsx"))
+        return file_answer([file.read()], _file_name(what, "xlsx"), XLSX)
 
 
-def _file_name(what: str, ending: str) -> dict[str, str]:
-    name = f"{what}-{clock.today():%Y-%m-%d}.{ending}"
-    return {"Content-Disposition": f'attachment; filename="{name}"'}
+def _file_name(what: str, ending: str) -> str:
+    return f"{what}-{clock.today():%Y-%m-%d}.{ending}"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Response, flash, jsonify, redirect, render_template, request, url_for
-from flask import stream_with_context as in_request
+from flask import flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -27,6 +26,7 @@ from app.core.people.orders import Order, Place
 from app.core.people.roles import Permission
 from app.core.people.wanted import Wanted
 from app.core.roster.columns import split_ids
+from app.core.taken import Taken
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.fields import NO_ADDRESS, email_field, last_name_field
@@ -35,6 +35,7 @@ from app.edge.ours import terms
 from app.edge.words import say
 from app.models.people import Role, User
 from app.web.admin import bp
+from app.web.admin.downloads import csv_answer
 
 PAGE = 50
 STATES = {
@@ -113,11 +114,9 @@ def people_export() -> ResponseReturnValue:
     return file_of(Wanted.read(request.args), "people.csv")
 
 
-def file_of(wanted: Wanted, name: str) -> Response:
+def file_of(wanted: Wanted, name: str) -> ResponseReturnValue:
     """The people who are wanted as a file, which is written while it is sent."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    text = exporting.write_people(db, wanted)
-    return Response(in_request(text), mimetype="text/csv", headers=headers)
+    return csv_answer(exporting.write_people(db, wanted), name, Taken.PEOPLE, **wanted.facts())
 
 
 def _unregistered(wanted: Wanted) -> int:

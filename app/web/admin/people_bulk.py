@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import flash, redirect, render_template, request, url_for
@@ -12,9 +13,10 @@ from werkzeug.datastructures import MultiDict
 
 from app.core import backlog
 from app.core.backlog import JobKind
+from app.core.desk import running
 from app.core.desk.people import bulk
 from app.core.desk.people.bulk import Action, Choice
-from app.core.errors import N_, NotFound, Refusal
+from app.core.errors import N_, JobOver, NotFound, Refusal
 from app.core.people.roles import Permission
 from app.core.people.wanted import Wanted
 from app.edge import identity
@@ -59,6 +61,7 @@ STATES = {
 
 @bp.get("/people/bulk")
 @permitted(Permission.PEOPLE_HELP)
+@freshly_proven
 def people_bulk() -> ResponseReturnValue:
     """Say what would happen to how many; nothing happens yet."""
     if request.args.get("action") == "invite":
@@ -66,7 +69,7 @@ def people_bulk() -> ResponseReturnValue:
         return redirect(f"{url_for('admin.people_invite')}?{request.query_string.decode()}")
     action = _action(request.args)
     if action is Action.DELETE:
-        # Where the password is asked for again, and then the same page.
+        # The same page, for who may do that.
         return redirect(f"{url_for('admin.people_bulk_deleting')}?{request.query_string.decode()}")
     return _ask(action, choice_of(request.args))
 
@@ -81,6 +84,7 @@ def people_bulk_deleting() -> ResponseReturnValue:
 
 @bp.post("/people/bulk/help")
 @permitted(Permission.PEOPLE_HELP)
+@freshly_proven
 def people_bulk_help() -> ResponseReturnValue:
     """Sign many out."""
     action = _action(request.form)
@@ -91,6 +95,7 @@ def people_bulk_help() -> ResponseReturnValue:
 
 @bp.post("/people/bulk/change")
 @permitted(Permission.PEOPLE_WRITE)
+@freshly_proven
 def people_bulk_change() -> ResponseReturnValue:
     """Suspend, restore or extend many."""
     action = _action(request.form)
@@ -124,7 +129,8 @@ def people_job(job_id: int) -> ResponseReturnValue:
 @permitted(Permission.PEOPLE_WRITE)
 def people_job_stop(job_id: int) -> ResponseReturnValue:
     """Ask the job to end where it is."""
-    if backlog.ask_to_stop(db, _job(job_id).id):
+    with suppress(JobOver):
+        running.stop(db, _job(job_id).id, by=identity.user().id, origin=identity.origin())
         commit()
         flash(_("It stops as soon as it can. What is done stays done."), "info")
     return redirect(url_for("admin.people_job", job_id=job_id), 303)

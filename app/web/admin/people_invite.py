@@ -12,15 +12,16 @@ from app.core.desk import invitations as inviting
 from app.core.desk.awaited import LINK_LASTS, Scope
 from app.core.desk.people.bulk import Choice
 from app.core.people.roles import Permission
+from app.core.taken import Taken
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import freshly_proven, permitted
 from app.edge.ours import ours
 from app.edge.words import say
 from app.web.admin import bp
+from app.web.admin.downloads import csv_answer
 from app.web.admin.invitations import FEW, asked, takes
 from app.web.admin.people_bulk import choice_of, fields_of
-from app.web.admin.roster import csv_answer
 
 
 @bp.get("/people/invite")
@@ -67,4 +68,8 @@ def _scope(choice: Choice) -> Scope:
 @permitted(Permission.PEOPLE_READ)
 def people_unregistered() -> ResponseReturnValue:
     """Who is on the list and has no account, or no password, as a file."""
-    return csv_answer(unregistered.write(db, asked()), "not-registered.csv")
+    scope = asked()
+    return csv_answer(
+        unregistered.write(db, scope), "not-registered.csv", Taken.UNREGISTERED,
+        import_id=scope.import_id, class_name=scope.class_name, lo_root_id=scope.lo_root_id,
+    )  # fmt: skip

@@ -108,6 +108,7 @@ def _act(user_id: int, words: str, act: Act) -> ResponseReturnValue:
 
 @bp.post("/people/<int:user_id>/suspend")
 @permitted(Permission.PEOPLE_WRITE)
+@freshly_proven
 def people_suspend(user_id: int) -> ResponseReturnValue:
     """Keep them out until they are restored."""
     words = _("Suspended, and signed out everywhere.")
@@ -118,6 +119,7 @@ def people_suspend(user_id: int) -> ResponseReturnValue:
 
 @bp.post("/people/<int:user_id>/restore")
 @permitted(Permission.PEOPLE_WRITE)
+@freshly_proven
 def people_restore(user_id: int) -> ResponseReturnValue:
     """Let them in again."""
     words = _("Restored.")
@@ -128,6 +130,7 @@ def people_restore(user_id: int) -> ResponseReturnValue:
 
 @bp.post("/people/<int:user_id>/extend")
 @permitted(Permission.PEOPLE_WRITE)
+@freshly_proven
 def people_extend(user_id: int) -> ResponseReturnValue:
     """Let the account be good for longer."""
     form = ExtendForm()
@@ -174,6 +177,7 @@ def people_resend(user_id: int) -> ResponseReturnValue:
 
 @bp.post("/people/<int:user_id>/take-away")
 @permitted(Permission.PEOPLE_WRITE)
+@freshly_proven
 def people_take_away(user_id: int) -> ResponseReturnValue:
     """Take away one LO Root ID that the list does not give."""
     lo_root_id, source = request.form.get("lo_root_id", ""), request.form.get("source", "")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from typing import BinaryIO
 
-from flask import Response, redirect, render_template, url_for
-from flask import stream_with_context as in_request
+from flask import redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -22,6 +20,7 @@ from app.core.people.roles import Permission
 from app.core.roster import exports, imports
 from app.core.roster.columns import COLUMNS
 from app.core.roster.files import FileRefused
+from app.core.taken import Taken
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import permitted, row_id
@@ -29,6 +28,7 @@ from app.edge.ours import ours
 from app.edge.words import say
 from app.models.rosters import Mode
 from app.web.admin import bp
+from app.web.admin.downloads import CSV, csv_answer, file_answer
 from app.web.admin.roster_parts import AT_WORK, STATES, WAITING, may_write, names_of
 
 PAGE = 20
@@ -89,20 +89,15 @@ def roster_upload() -> ResponseReturnValue:
 @permitted(Permission.ROSTER_READ)
 def roster_template() -> ResponseReturnValue:
     """A file with the seven columns and one line, to be filled in."""
-    return csv_answer(iter([f"\ufeff{','.join(COLUMNS)}\r\n{EXAMPLE}\r\n"]), "roster-template.csv")
+    lines = f"\ufeff{','.join(COLUMNS)}\r\n{EXAMPLE}\r\n"
+    return file_answer(iter([lines]), "roster-template.csv", CSV)
 
 
 @bp.get("/roster/download")
 @permitted(Permission.ROSTER_READ)
 def roster_download() -> ResponseReturnValue:
     """The list in force as a file that can be changed and uploaded again."""
-    return csv_answer(exports.write_list(db), "roster.csv")
-
-
-def csv_answer(pieces: Iterator[str], name: str) -> Response:
-    """A CSV file to be saved, sent piece by piece as it is read from the database."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(in_request(pieces), mimetype="text/csv", headers=headers)
+    return csv_answer(exports.write_list(db), "roster.csv", Taken.IN_FORCE)
 
 
 def _sent(form: UploadForm) -> tuple[BinaryIO, str] | None:

@@ -12,12 +12,13 @@ from app.core.people.roles import Permission
 from app.core.roster import imports
 from app.core.roster.comparing import CAME, CHANGED, WENT, CannotCompare
 from app.core.roster.listing import Fields, Person
+from app.core.taken import Taken
 from app.edge.db import db
 from app.edge.guards import permitted, row_id
 from app.edge.words import say
 from app.models.rosters import RosterImport
 from app.web.admin import bp
-from app.web.admin.roster import csv_answer
+from app.web.admin.downloads import csv_answer
 from app.web.admin.roster_parts import COLUMN_WORDS, LISTS, WAITING, names_of
 
 PAGE = 50
@@ -92,7 +93,8 @@ def roster_problems(import_id: int) -> ResponseReturnValue:
 def roster_problems_download(import_id: int) -> ResponseReturnValue:
     """The problem lines as they were written, with what is wrong, to be mended and uploaded."""
     imports.get(db, import_id)
-    return csv_answer(imports.write_problems(db, import_id), f"problems-{import_id}.csv")
+    found, name = imports.write_problems(db, import_id), f"problems-{import_id}.csv"
+    return csv_answer(found, name, Taken.PROBLEMS, import_id=import_id)
 
 
 @bp.get("/roster/compare")

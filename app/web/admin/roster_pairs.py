@@ -13,12 +13,13 @@ from wtforms import StringField
 
 from app.core.people.roles import Permission
 from app.core.roster import imports
+from app.core.taken import Taken
 from app.edge import identity
 from app.edge.db import commit, db
 from app.edge.guards import permitted
 from app.models.rosters import RosterImport
 from app.web.admin import bp
-from app.web.admin.roster import csv_answer
+from app.web.admin.downloads import csv_answer
 from app.web.admin.roster_hold import limits
 from app.web.admin.roster_parts import WAITING, may_write
 
@@ -73,7 +74,8 @@ def roster_pairs_settle(import_id: int) -> ResponseReturnValue:
 def roster_pairs_export(import_id: int) -> ResponseReturnValue:
     """The pairs that fit, as a file."""
     found = imports.write_pairs(db, import_id, search=_sought())
-    return csv_answer(found, f"import-{import_id}-addresses.csv")
+    name = f"import-{import_id}-addresses.csv"
+    return csv_answer(found, name, Taken.PAIRS, import_id=import_id, search=_sought())
 
 
 def _sought() -> str:

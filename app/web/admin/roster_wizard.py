@@ -10,8 +10,16 @@ from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, StringField
 
-from app.core import backlog
-from app.core.errors import ImportSettled, ListChanged, NumberDiffers, ProblemsLeft, Refusal
+from app.core.desk import running
+from app.core.errors import (
+    ImportSettled,
+    JobNotOver,
+    ListChanged,
+    NotFound,
+    NumberDiffers,
+    ProblemsLeft,
+    Refusal,
+)
 from app.core.people.roles import Permission
 from app.core.roster import imports
 from app.edge import identity
@@ -102,8 +110,11 @@ def roster_check_again(import_id: int) -> ResponseReturnValue:
     found = imports.get(db, import_id)
     if found.state in AT_WORK:
         # Its job ended without it: the same job is done once more.
-        if found.job_id is None or not backlog.try_again(db, found.job_id):
-            raise ImportSettled
+        by, origin = identity.user().id, identity.origin()
+        try:
+            running.retry(db, found.job_id or 0, by=by, origin=origin)
+        except (JobNotOver, NotFound):
+            raise ImportSettled from None
     else:
         imports.start_check(
             db,
