@@ -27,6 +27,7 @@ from app import answers, api, config, jobs, web
 from app.cli import commands
 from app.config import ROOT, Settings
 from app.core import clock
+from app.core.desk.people import proposing
 from app.core.learning import extraction
 from app.core.people.places import Places
 from app.core.people.roles import Permission
@@ -44,6 +45,7 @@ BODY_LIMIT = 256 * 1024
 TEXT_LIMIT = 6_000_000
 """Bytes of the fields of a form with an upload: a program's content, as a browser encodes it."""
 PROGRAM_LIMIT = extraction.FILE_LIMIT + TEXT_LIMIT
+PEOPLE_LIMIT = proposing.MOST_BYTES + BODY_LIMIT
 PROGRAM_UPLOADS = [
     "admin.programs_add",
     "admin.programs_edit",
@@ -151,6 +153,7 @@ def allow_uploads(app: Flask, settings: Settings) -> None:
     uploads = {
         "admin.roster_upload": (Permission.ROSTER_WRITE, most, most),
         "admin.people_enrol": (Permission.PEOPLE_WRITE, most, BODY_LIMIT),
+        "admin.people_file_take": (Permission.PEOPLE_WRITE, PEOPLE_LIMIT, PEOPLE_LIMIT),
     }
     of_programs = (Permission.PROGRAMS_WRITE, PROGRAM_LIMIT, TEXT_LIMIT)
     uploads |= dict.fromkeys(PROGRAM_UPLOADS, of_programs)

@@ -64,8 +64,8 @@ BY_GET = {
 OWN = "/account/conversations.csv"
 """What people take of their own, which is written down too."""
 
-EMPTY = "/admin/roster/template"
-"""A file with nobody in it, which is of no list."""
+EMPTY = {"/admin/roster/template", "/admin/people/add-file/template"}
+"""Files with nobody in them, which are of no list."""
 
 BY_POST = {
     "/admin/conversations/export": {"format": "csv"},

@@ -38,6 +38,7 @@ from app.cli.roster_history import history
 from app.cli.roster_pairs import pairs
 from app.cli.saved import saved
 from app.cli.several import change_all
+from app.cli.several import export as export_people
 from app.cli.several import invite as invite_accounts
 from app.config import ROOT
 from app.core import clock
@@ -58,7 +59,7 @@ conversations.add_command(saved)
 roster.add_command(compare)
 roster.add_command(history)
 roster.add_command(pairs)
-for each in (add_all, change_all, invite_accounts):
+for each in (add_all, change_all, export_people, invite_accounts):
     people.add_command(each)
 commands = Commands("rollcall", help="Look after a Rollcall installation.")
 for each in (

@@ -50,15 +50,16 @@ def verify(seal: bool, as_json: bool) -> None:
 
 @audit.command("export")
 @click.option("--what", default="", help="An event, or an area of events.")
-@click.option("--person", default="", help="The address of whom it is about.")
+@click.option("--person", default="", help="The address of whom it is about, or who did it.")
+@click.option("--actor", default="", help="The address of who did it.")
+@click.option("--ip", default="", help="The network address that it came from.")
+@click.option("--reference", default="", help="The reference of a request, as error pages show it.")
 @click.option("--since", type=DAY, help="First day, UTC.")
 @click.option("--until", type=DAY, help="Last day, UTC.")
 @as_json
-def export(
-    what: str, person: str, since: datetime | None, until: datetime | None, as_json: bool
-) -> None:
+def export(since: datetime | None, until: datetime | None, as_json: bool, **texts: str) -> None:
     """Write entries to standard output, newest first, as CSV, or with --json one object a line."""
-    filters = Filters(what=what, person=person, since=_day(since), until=_day(until))
+    filters = Filters(since=_day(since), until=_day(until), **texts)
     with session() as db:
         taken.note(db, Taken.AUDIT, by=None, origin=NOWHERE, **asdict(filters))
         db.commit()

@@ -29,7 +29,10 @@ def retention(
         with change(as_json=as_json) as db:
             keeping.keep(db, program, days, typed=confirm, by=None, origin=NOWHERE)
     with session() as db:
-        kept = {each.program.code: each.days for each in keeping.all_kept(db)}
+        kept: dict[str, int | None] = {}
+        for each in keeping.all_kept(db):
+            # One that is gone comes after those that are there, and never hides one of them.
+            kept.setdefault(each.code, each.days)
     if as_json:
         click.echo(json.dumps({"days": kept}))
         return

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.config import Settings
 from app.core import mailbox, throttle
 from app.core.desk import books, rollups, seals
+from app.core.desk.people import proposing
 from app.core.entry import address_back, unopened
 from app.core.learning import emergency, exporting, forgetting, retention
 from app.core.oauth import handing
@@ -159,6 +160,7 @@ def tidy_up(sessions: sessionmaker[Session]) -> None:
         people_sessions.tidy(db)
         address_back.tidy(db)
         imports.tidy(db)
+        proposing.tidy(db)
         rollups.tidy(db)
         exporting.tidy(db)
         retention.queue_daily(db)

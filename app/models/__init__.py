@@ -11,11 +11,12 @@ from app.models import (
     people,
     predecessors,
     programs,
+    proposals,
     records,
     rosters,
 )
 
 __all__ = [
     "access", "conversations", "edits", "invitations", "ledger", "moves", "oauth", "people",
-    "predecessors", "programs", "records", "rosters",
+    "predecessors", "programs", "proposals", "records", "rosters",
 ]  # fmt: skip

@@ -99,6 +99,17 @@ class ProgramRetention(Base):
     set_by: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
 
 
+class FormerRetention(Base):
+    """The days of a program that is gone, whose conversations, which stay, still end by them."""
+
+    __tablename__ = "former_retention"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    code: Mapped[str] = mapped_column(String(50))
+    name: Mapped[str] = mapped_column(String(100))
+    days: Mapped[int] = mapped_column(Integer)
+
+
 class FilePart(Base):
     """A megabyte of a file that a job made, so that every web server can hand it out."""
 

@@ -45,7 +45,7 @@ class Edition:
     templates: tuple[str, ...]
 
 
-PRIVACY = Edition(3, date(2026, 11, 22), "00119a0951f26877", ("privacy.html", "privacy_kept.html"))
+PRIVACY = Edition(3, date(2026, 11, 22), "822cf00811c06fec", ("privacy.html", "privacy_kept.html"))
 TERMS = Edition(1, date(2026, 11, 21), "2f3a6f5fa52c3337", ("terms.html",))
 
 THEME_LIFETIME = timedelta(days=365)

@@ -17,6 +17,13 @@ from tests.servers import Program
 
 __all__ = ["look"]
 
+PEOPLE = """last_name,email,status,lo_root_id
+Somerville,mary@elsewhere.example,Active,A1; B2
+Noether,emmy.noether.of.the.institute@a-rather-long-name.elsewhere.example,Active,
+Byron,bo@elsewhere.example,Active,A1
+Hypatia,hypatia@elsewhere.example,Inactive,A1
+Nobody,no address,Active,A1
+"""
 QUESTION = "What is the righting reflex?"
 
 
@@ -118,6 +125,29 @@ def people(own: Program, admin: Visit, look: Look) -> None:
     look.at(page, "console people invite")
     see(admin, look, "/admin/people/invite?who=all&password=yes", "people invite nobody")
     see(admin, look, f"/admin/explain?q={ADA}", "explain")
+    see(admin, look, "/admin/people/bulk?action=extend&who=all&q=learn", "people extend")
+    from_a_file(admin, look)
+
+
+def from_a_file(admin: Visit, look: Look) -> None:
+    page = admin.page
+    admin.goto("/admin/people")
+    page.get_by_role("link", name="Add from a file").click()
+    page.get_by_text("Paste them as text instead").click()
+    page.get_by_text("The file comes from an older Excel").click()
+    look.at(page, "console people file")
+    admin.fill(pasted="last_name,email\nByron,bo@elsewhere.example")
+    admin.press("Show what it would do")
+    expect(page.locator("[data-error-summary]")).to_be_focused()
+    look.at(page, "console people file refused")
+    admin.fill(pasted=PEOPLE)
+    admin.press("Show what it would do")
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 people would be added")
+    look.at(page, "console people file preview")
+    admin.press("Add 2 people")
+    expect(page.get_by_text("2 people were added.")).to_be_visible()
+    # Until then the page reads itself anew.
+    expect(page.get_by_text("Done", exact=True)).to_be_visible(timeout=15_000)
 
 
 def conversations(admin: Visit, look: Look) -> None:

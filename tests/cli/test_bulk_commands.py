@@ -61,3 +61,16 @@ def test_what_people_hold_is_set_anew(app, people, db):
     assert "0 LO Root IDs moved" in run(app, "roster", "follow")
     db.rollback()
     assert set(db.scalars(select(UserLoRootId.lo_root_id))) == {"A1", "A2"}
+
+
+def test_those_of_a_file_are_mailed_where_that_is_wanted(app, db, tmp_path, work, mails):
+    file = tmp_path / "people.csv"
+    file.write_text(f"last_name,email,status,lo_root_id\nLovelace,{ADA},Active,A1\n")
+    told = run(app, "people", "add-all", str(file), "--invite", "--json")
+    assert (told["added"], told["job_id"] is None) == (1, False)
+    assert run(app, "people", "add-all", str(file), "--invite", "--json")["job_id"] is None
+    work()
+    assert len(mails.to(ADA)) == 1
+    file.write_text("last_name,email,status,lo_root_id\n" + "x,y,Active,\n" * 5001)
+    refused = run(app, "people", "add-all", str(file), "--invite", "--json", code=1)
+    assert refused["code"] == "too_many_rows"

@@ -238,6 +238,12 @@ def test_commands_export_show_and_prune(app, people, db):
     assert (code, json.loads(said)["address"]) == (0, ADA)
     code, said, _ = run(app, "export", "--what", "sign_in")
     assert len(said.splitlines()) == 3
+    for name, value in (("ip", HERE.ip), ("reference", HERE.reference)):
+        _, said, _ = run(app, "export", f"--{name}", value, "--what", "sign_in:pause_began")
+        assert (ADA in said, len(said.splitlines())) == (True, 2)
+        assert len(run(app, "export", f"--{name}", "none")[1].splitlines()) == 1
+    _, said, _ = run(app, "export", "--actor", "grace@agency.example", "--json")
+    assert {json.loads(each)["actor"] for each in said.splitlines()} == {"grace@agency.example"}
     code, said, _ = run(app, "show", "7f3k-2qab")
     assert (code, bool(re.search(r"sign_in:pause_began\s+ada@", said))) == (0, True)
     assert run(app, "show", "NONE-SUCH")[0] == 1

@@ -1,9 +1,11 @@
 """Many people at once: the page before, the job behind, and the addresses of the former app."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from sqlalchemy import func, select, update
 
-from app.core import backlog
+from app.core import backlog, clock
 from app.core.desk.people import bulk
 from app.models.access import SignInSession
 from app.models.people import User
@@ -195,3 +197,29 @@ def test_case_28_every_legacy_way_of_deleting_works_with_ids(people, work, db):
     work()
     db.rollback()
     assert db.scalars(select(User.email)).all() == ["grace@agency.example"]
+
+
+def test_many_are_extended_to_the_day_that_is_chosen_and_never_shortened(crowd, people, work, db):
+    people.account(ADA, last_name="Long", expiry_date=datetime(2090, 1, 1, tzinfo=UTC))
+    day = clock.today() + timedelta(days=40)
+    page = crowd.get("/admin/people/bulk?action=extend&who=all&q=x.example")
+    assert crowd.page(page).select_one("#until")["type"] == "date"
+    where = ("/admin/people", "/admin/people/bulk/change")
+    for wrong in ("soon", "2001-02-03"):
+        answer = crowd.submit(*where, action="extend", who="all", q="x.example", until=wrong)
+        assert answer.status_code == 422
+        assert crowd.page(answer).select_one("#until")["aria-invalid"] == "true"
+    db.execute(update(User).where(User.email != ADA).values(expiry_date=clock.now()))
+    db.commit()
+    answer = crowd.submit(*where, action="extend", who="all", q="x.example",
+                          until=day.isoformat())  # fmt: skip
+    assert work() == 1
+    assert "7 of 7 looked at, 6 changed" in crowd.get(answer.location).text
+    assert day.isoformat() in crowd.get(answer.location).text
+    db.rollback()
+    found = select(User.email, User.expiry_date).where(User.email.like("%@x.%"))
+    ends = dict(db.execute(found).all())
+    assert ends.pop(ADA).year == 2090
+    assert {each.date() for each in ends.values()} == {day}
+    entry = db.scalars(select(AuditEntry).where(AuditEntry.event == "account:extended")).first()
+    assert entry.details["until"] == day.isoformat()

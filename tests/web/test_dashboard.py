@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from sqlalchemy import event, func, insert, select
+from sqlalchemy import delete, event, func, insert, select
 
 from app.core import audit, clock
 from app.core.audit import Event, Origin
@@ -14,10 +14,13 @@ from app.core.desk import books, insight, rollups, seals, trends
 from app.core.desk.trends import Span
 from app.models.conversations import Exchange
 from app.models.ledger import ActivePerson, AuditRollup, Figure
+from app.models.records import OutgoingMessage
 from app.models.rosters import RosterImport
 from app.web.admin.charts import Chart, Series, fold, round_up
 
 HERE = Origin(ip="203.0.113.9")
+ADA = "ada@learn.agency.example"
+BESIDE = [rollups.CHAT_ASKED, rollups.MAILS_WAITING]
 KEYS = seals.keys_of(["a secret that stands in tests alone, 0123456789"])
 
 
@@ -71,8 +74,29 @@ def test_questions_count_for_their_program_and_their_person_once_they_are_settle
     books.keep(db, KEYS)
     books.keep(db, KEYS)
     found = trends.read(db, Span.WEEK)
+    # At midnight five minutes ago was yesterday.
+    days_ago = (clock.today() - old.date()).days
     assert found.programs == [("Coaching", 2)]
+    assert found.questions == {"Coaching": [0] * (6 - days_ago) + [2] + [0] * days_ago}
     assert found.active["day"] in {0, 2}  # At midnight five minutes ago was yesterday.
+
+
+def test_the_most_mails_that_waited_at_once_are_noted_for_their_hour_and_day(db, monkeypatch):
+    def wait(number):
+        db.execute(delete(OutgoingMessage))
+        now = clock.now()
+        row = {"kind": "reset", "recipient": ADA, "facts": {}, "state": "queued", "attempts": 0,
+               "created_at": now, "due_at": now}  # fmt: skip
+        if number:
+            db.execute(insert(OutgoingMessage), [row] * number)
+        db.commit()
+        books.keep(db, KEYS)
+        return trends.read(db, Span.DAY).waiting[-1], trends.read(db, Span.WEEK).waiting[-1]
+
+    moment = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    assert [wait(number) for number in (0, 3, 2, 5)] == [(0, 0), (3, 3), (3, 3), (5, 5)]
+    assert sum(trends.read(db, Span.WEEK).waiting) == 5
 
 
 def fill(db, days):
@@ -80,9 +104,9 @@ def fill(db, days):
     today = rollups.start_of("day", clock.now())
     rows = []
     for back in range(days):
-        for number, name in enumerate(trends.SHOWN):
+        for number, name in enumerate([*trends.SHOWN, *BESIDE]):
             for kind in range(8):
-                key = {"event": name.value, "kind": f"way {kind}", "reason": ""}
+                key = {"event": str(name), "kind": f"way {kind}", "reason": ""}
                 day = today - timedelta(days=back)
                 sum_of_day = (10 if back < 7 else 20) * (number + 1)
                 rows.append(key | {"period": "day", "begins_at": day, "count": sum_of_day})
@@ -103,7 +127,13 @@ def test_the_page_reads_roll_ups_alone_and_says_the_change_first(people, db):
         assert not [each for each in seen if "audit_entries" in each or "chat_history" in each]
         page = admin.page(response)
         charts = page.select("figure.chart:has(svg[role=img])")
-        assert len(charts) == 5
+        assert len(charts) == 7
+        top = next(each for each in charts if each.h2.text == "Top programs")
+        assert len(top.select(".chart-key li")) == 5
+        assert len(top.select("tbody tr")) == rows
+        assert "way 0 (" in top.figcaption.text
+        waiting = next(each for each in charts if each.h2.text == "Mails waiting")
+        assert len(waiting.select("rect[class^=tone]")) == (1 if span == "day" else rows)
         assert "Nothing to draw" in page.select_one("#chart-active-title").parent.text
         assert all(each.select_one("svg title").text for each in charts)
         assert all(each.select_one("details table caption") for each in charts)

@@ -12,7 +12,7 @@ from tests.downloads import BY_GET
 
 ADA = "ada@learn.agency.example"
 LINKS = {"token": "x" * 60, "code": "BCC", "import_id": 1, "message_id": 1, "filename": "app.css"}
-LINKS |= {"user_id": 1, "session_id": 1, "role_id": 1, "job_id": 1, "entry_id": 1}
+LINKS |= {"user_id": 1, "session_id": 1, "role_id": 1, "job_id": 1, "entry_id": 1, "file_id": 1}
 LINKS |= {"program_id": 1, "kind": "added", "one_id": 1, "other_id": 1}
 LINKS |= {"key_id": 1, "conversation_id": "x", "client_row": 1, "contract": "auth"}
 LINKS |= {"provider": "google"}

@@ -27,7 +27,7 @@ from app.core.roster import ledger, tidying
 from app.core.throttle import Limit
 from app.database import Base
 from app.edge import devices
-from app.models.conversations import ProgramRetention
+from app.models.conversations import FormerRetention, ProgramRetention
 from app.web import legal
 from tests.api.custom_gpt import CustomGpt
 from tests.conftest import Visitor
@@ -268,10 +268,14 @@ def test_the_page_speaks_of_a_model_exactly_where_one_is_asked(environment):
         ([1, None], "It depends on the program: 1 day at the least, in some programs for good"),
         ([30, 30], "30 days, unless an admin deletes them before."),
         ([30, 365], "It depends on the program: from 30 to 365 days"),
+        ([30, (9,)], "from 9 to 30 days, unless an admin deletes them before. When a program is"),
     ],
 )
 def test_conversations_are_kept_as_long_as_their_programs_say(visitor, people, db, days, said):
     for number, each in enumerate(days):
+        if isinstance(each, tuple):
+            db.add(FormerRetention(code="GONE", name="Gone", days=each[0]))
+            continue
         program = people.program(f"P{number}")
         if each is not None:
             moment = program.created_at
@@ -318,7 +322,7 @@ def test_every_permission_to_look_is_on_the_page(visitor):
 ABOUT_NOBODY = {
     "api_keys", "audit_checkpoints", "audit_head", "audit_rollups", "brought_over", "carriers",
     "chatbot_contents", "chatbot_lo_root_association", "clients", "emergency", "figures",
-    "list_in_force", "program_retention", "signing_keys",
+    "former_retention", "list_in_force", "program_retention", "signing_keys",
 }  # fmt: skip
 """Tables in which nothing stands about a learner."""
 
@@ -340,6 +344,7 @@ SAID_AS = {
     "invitations": "Invitations",
     "jobs": "Work in the background",
     "outgoing_messages": "Mails to you",
+    "people_files": "An uploaded file, of the list or of people to be added",
     "quota_uses": "Questions a day",
     "role_grants": "Your account",
     "registrations": "What you asked for",

@@ -39,7 +39,7 @@ class Scope:
 
     `again_of` names a job whose people are meant once more; `again_after` is in hours. `chosen`
     means accounts, on the list or not: a filter of the list of people (`Wanted.facts`), and `ids`
-    those who were ticked in it.
+    those who were ticked in it, or were added from the file called `file_name`.
     """
 
     import_id: int | None = None
@@ -49,6 +49,7 @@ class Scope:
     again_after: int = WEEK
     chosen: dict[str, str] | None = None
     ids: Sequence[int] = ()
+    file_name: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.core.desk import insight, ledger, rollups, verifying
 from app.core.desk.seals import Key
 from app.core.desk.verifying import Verdict
+from app.models.records import MessageState
 
 MOST_BATCHES = 100
 """Batches of entries, and of chats, that one look at the books goes through: a log from before
@@ -34,6 +35,8 @@ def keep(db: Session, keys: Sequence[Key]) -> int:
         if counted < rollups.BATCH:
             break
     insight.refresh(db)
+    waiting = insight.count_mails(db, MessageState.QUEUED, MessageState.SENDING)
+    rollups.note_waiting(db, waiting)
     db.commit()
     return sealed
 

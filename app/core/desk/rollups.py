@@ -25,7 +25,10 @@ ACTIVE = cast(Table, ActivePerson.__table__)
 
 PEOPLE_ACTIVE = "people:active"
 CHAT_ASKED = "chat:asked"
-"""What is counted beside the events of the log."""
+MAILS_WAITING = "mails:waiting"
+"""What is counted beside the events of the log; of mails that wait, the most at once."""
+
+KEY = ["period", "event", "begins_at", "kind", "reason"]
 
 HOURS_KEPT = timedelta(days=70)
 MARKS_KEPT = timedelta(days=40)
@@ -139,6 +142,25 @@ def _of_chat(row: Any) -> Happened:
     return Happened(row.timestamp, CHAT_ASKED, kind, reason, row.user_id)
 
 
+def note_waiting(db: Session, number: int) -> None:
+    """Note how many mails wait now, where this hour or day saw fewer at once until now.
+
+    The caller commits.
+    """
+    if not number:
+        return
+    now = clock.now()
+    insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(ROLLUPS)
+    fewer = ROLLUPS.c.count < statement.excluded.count
+    noting = statement.on_conflict_do_update(
+        index_elements=KEY, set_={"count": statement.excluded.count}, where=fewer
+    )
+    about = {"event": MAILS_WAITING, "kind": "", "reason": "", "count": number}
+    periods = ("day", "hour")
+    db.execute(noting, [about | {"period": p, "begins_at": start_of(p, now)} for p in periods])
+
+
 def tidy(db: Session) -> None:
     """Drop hourly counts, and marks of who was active, that no page looks at any more."""
     now = clock.now()
@@ -154,15 +176,14 @@ def _add(db: Session, counts: Mapping[tuple[str, str, datetime, str, str], int])
         return
     insert = postgresql.insert if db.get_bind().dialect.name == "postgresql" else sqlite.insert
     statement = insert(ROLLUPS)
-    key = ["period", "event", "begins_at", "kind", "reason"]
     adding = statement.on_conflict_do_update(
-        index_elements=key, set_={"count": ROLLUPS.c.count + statement.excluded.count}
+        index_elements=KEY, set_={"count": ROLLUPS.c.count + statement.excluded.count}
     )
     # Always in one order: two that add at once would else wait for each other.
     db.execute(
         adding,
         [
-            dict(zip([*key, "count"], [*names, counts[names]], strict=True))
+            dict(zip([*KEY, "count"], [*names, counts[names]], strict=True))
             for names in sorted(counts)
         ],
     )

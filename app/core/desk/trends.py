@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -45,6 +46,14 @@ STEPS = {Span.DAY: ("hour", 24), Span.WEEK: ("day", 7), Span.MONTH: ("day", 30)}
 """Into what a span is divided, and into how many."""
 
 
+class Top(NamedTuple):
+    """A program, how many questions it got, and the spellings of its code that they came under."""
+
+    name: str
+    asked: int
+    codes: list[str]
+
+
 @dataclass(frozen=True)
 class Trends:
     """A span in numbers. Series are as long as `begins`, the oldest first."""
@@ -60,6 +69,10 @@ class Trends:
     """Why sign-ins were refused, the most frequent reason first."""
     programs: list[tuple[str, int]]
     """The names of the programs that were asked most, and how many questions they got."""
+    questions: dict[str, list[int]]
+    """By these names: how many in each hour or day."""
+    waiting: list[int]
+    """How many mails waited in each hour or day, the most at once; `insight.MOST` at most."""
     active_days: list[tuple[datetime, int]]
     """How many people did something, on each of the last days."""
     active: dict[str, int]
@@ -90,6 +103,7 @@ def read(db: Session, span: Span) -> Trends:
     current = rollups.start_of(period, now)
     begins = [current - step * back for back in reversed(range(number))]
     today = rollups.start_of("day", now)
+    top = _programs(db, period, begins[0])
     days = [
         today - timedelta(days=back)
         for back in reversed(range(max(number, 7) if period == "day" else 7))
@@ -100,7 +114,9 @@ def read(db: Session, span: Span) -> Trends:
         series=_series(db, period, begins),
         before=_before(db, begins[0], step * number, now),
         reasons=_reasons(db, period, begins[0]),
-        programs=_programs(db, period, begins[0]),
+        programs=[(each.name, each.asked) for each in top],
+        questions=_questions(db, period, begins, top),
+        waiting=_waiting(db, period, begins),
         active_days=_active_days(db, days),
         active={each: _active(db, each, now) for each in ("day", "week", "month")},
         waiting_mails=insight.count_mails(db, MessageState.QUEUED, MessageState.SENDING),
@@ -153,7 +169,7 @@ def _reasons(db: Session, period: str, begin: datetime) -> list[tuple[str, int]]
     return [(reason, int(count)) for reason, count in rows]
 
 
-def _programs(db: Session, period: str, begin: datetime) -> list[tuple[str, int]]:
+def _programs(db: Session, period: str, begin: datetime) -> list[Top]:
     row = AuditRollup
     total = func.sum(row.count)
     rows = db.execute(
@@ -167,10 +183,39 @@ def _programs(db: Session, period: str, begin: datetime) -> list[tuple[str, int]
         func.lower(Program.code).in_([code.lower() for code, _count in rows])
     )
     names = {code.lower(): name for code, name in db.execute(query)}
-    counts: dict[str, int] = defaultdict(int)
+    asked: dict[str, dict[str, int]] = defaultdict(dict)
     for code, count in rows:  # Old chats spell a program's code in several ways.
-        counts[names.get(code.lower(), code)] += int(count)
-    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:TOP]
+        asked[names.get(code.lower(), code)][code] = int(count)
+    found = [Top(name, sum(codes.values()), list(codes)) for name, codes in asked.items()]
+    return sorted(found, key=lambda each: (-each.asked, each.name))[:TOP]
+
+
+def _questions(
+    db: Session, period: str, begins: list[datetime], top: list[Top]
+) -> dict[str, list[int]]:
+    row = AuditRollup
+    names = {code: each.name for each in top for code in each.codes}
+    rows = db.execute(
+        select(row.kind, row.begins_at, row.count).where(
+            row.period == period, row.event == rollups.CHAT_ASKED, row.begins_at >= begins[0],
+            row.kind.in_(names),
+        )
+    )  # fmt: skip
+    places = {begin: place for place, begin in enumerate(begins)}
+    series = {each.name: [0] * len(begins) for each in top}
+    for code, begins_at, count in rows:
+        if begins_at in places:
+            series[names[code]][places[begins_at]] += count
+    return series
+
+
+def _waiting(db: Session, period: str, begins: list[datetime]) -> list[int]:
+    row = AuditRollup
+    query = select(row.begins_at, row.count).where(
+        row.period == period, row.event == rollups.MAILS_WAITING, row.begins_at >= begins[0]
+    )
+    found = dict(db.execute(query).all())
+    return [found.get(begin, 0) for begin in begins]
 
 
 def _active_days(db: Session, days: list[datetime]) -> list[tuple[datetime, int]]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, func, insert, select, update
+from sqlalchemy import CursorResult, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, undefer
 
 from app.core import audit, clock
 from app.core.audit import Event, Origin
 from app.core.errors import N_, NotFound, Refusal
-from app.core.learning import drafts, programs
+from app.core.learning import drafts, programs, retention
 from app.core.learning.drafts import BadField, Draft, ProgramRefused
-from app.models.conversations import Exchange
 from app.models.programs import Program, ProgramLoRootId
 
 TAKEN = N_("There is a program with this code already: %(name)s.")
@@ -101,6 +100,7 @@ def add(db: Session, draft: Draft, *, open_to_all: bool, by: int | None, origin:
     _set_ids(db, program_id, (), draft.lo_root_ids)
     told = drafts.told(Draft(code=draft.code, quota=0, char_limit=0, category=""), draft)
     facts: dict[str, Any] = {name: text.partition(" → ")[2] for name, text in told.items()}
+    facts |= _with_days(retention.take_over(db, program_id, draft.code, by=by))
     audit.record(db, Event.PROGRAM_ADDED, origin, actor_id=by, program=draft.code, **facts)
     return get(db, program_id)
 
@@ -171,7 +171,8 @@ def purge(db: Session, program_id: int, *, typed: str, by: int | None, origin: O
     """Delete a program of the trash for good, where `typed` is its code; what it was called.
 
     Its content, LO Root IDs and quota ledger go; conversations and accepted disclaimers stay,
-    under its code. The caller commits. Raises `NotInTrash`, `WrongCode` or `NotFound`.
+    under its code, as long as it kept them. The caller commits. Raises `NotInTrash`, `WrongCode`
+    or `NotFound`.
     """
     program = get(db, program_id)
     if program.deleted_at is None:
@@ -182,13 +183,19 @@ def purge(db: Session, program_id: int, *, typed: str, by: int | None, origin: O
     # The version moves first: whoever restores it meanwhile comes before, and this fails, or waits
     # for the end of the transaction, and finds nothing.
     _move(db, program, deleted=True)
+    facts: dict[str, Any] = _with_days(retention.outlive(db, program))
     db.expunge(program)
     db.execute(delete(ProgramLoRootId).where(ProgramLoRootId.chatbot_id == program_id))
     db.execute(delete(Program).where(Program.id == program_id))
     content = drafts.told(replace(last, content=""), last).get("content", "").partition(" → ")[2]
-    facts: dict[str, Any] = {"program": last.code, "name": name, "content": content}
+    facts |= {"program": last.code, "name": name, "content": content}
     audit.record(db, Event.PROGRAM_PURGED, origin, actor_id=by, **facts)
     return name
+
+
+def _with_days(days: int | None) -> dict[str, int]:
+    """For the audit log: for how many days what was said is kept, where it is not for good."""
+    return {} if days is None else {"days": days}
 
 
 def _kept(db: Session, program_id: int) -> Program:
@@ -239,12 +246,3 @@ def _set_ids(db: Session, program_id: int, before: tuple[str, ...], after: tuple
     if came:
         rows = [{"chatbot_id": program_id, "lo_root_id": each} for each in sorted(came)]
         db.execute(insert(ProgramLoRootId), rows)
-
-
-def count_kept(db: Session, program: Program, *, most: int) -> int:
-    """How many questions and answers a purge would leave behind; `most` + 1 where there are more.
-
-    No more rows than that are looked at.
-    """
-    kept = select(Exchange.id).where(Exchange.program_code.in_(programs.spellings_of(program)))
-    return db.scalar(select(func.count()).select_from(kept.limit(most + 1).subquery())) or 0

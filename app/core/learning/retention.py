@@ -1,12 +1,16 @@
-"""For how many days each program's conversations are kept, and their end when that is over."""
+"""For how many days each program's conversations are kept, and their end when that is over.
+
+A program that is deleted for good leaves its days behind with its conversations, until a new one
+of its code takes both over.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, union_all
 from sqlalchemy.orm import Session
 
 from app.core import audit, backlog, clock
@@ -14,7 +18,7 @@ from app.core.audit import NOWHERE, Event, Origin
 from app.core.backlog import JobKind
 from app.core.errors import NotFound, OtherCount
 from app.core.learning import erasing, programs, transcripts
-from app.models.conversations import Exchange, ProgramRetention
+from app.models.conversations import Exchange, FormerRetention, ProgramRetention
 from app.models.programs import Program
 from app.models.records import Job
 
@@ -24,15 +28,20 @@ LONGEST = 36_500
 
 @dataclass(frozen=True)
 class Kept:
-    """A program, and for how many days its conversations are kept; None is for good."""
+    """A program, and for how many days its conversations are kept; None is for good.
 
-    program: Program
+    `is_gone` where the program was deleted for good, and its days are all that is left.
+    """
+
+    code: str
+    name: str
     days: int | None
+    is_gone: bool = False
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How long conversations are kept over all programs, the trash included.
+    """How long conversations are kept over all programs, those in the trash or gone included.
 
     `shortest` and `longest` are days, None where no program names any; `some_for_good` says
     whether a program keeps its conversations without end.
@@ -45,33 +54,53 @@ class Spread:
 
 def spread(db: Session) -> Spread:
     """The shortest and the longest that any program keeps conversations, in one query."""
-    days = ProgramRetention.days
-    shortest, longest, limited, all_there = db.execute(
+    there = select(ProgramRetention.days).select_from(Program)
+    there = there.outerjoin(ProgramRetention, ProgramRetention.program_id == Program.id)
+    days = union_all(there, select(FormerRetention.days)).subquery().c.days
+    shortest, longest, limited, all_named = db.execute(
         select(func.min(days), func.max(days), func.count(days), func.count())
-        .select_from(Program)
-        .outerjoin(ProgramRetention, ProgramRetention.program_id == Program.id)
     ).one()
-    return Spread(shortest, longest, limited < all_there)
+    return Spread(shortest, longest, limited < all_named)
 
 
 def all_kept(db: Session) -> list[Kept]:
-    """Every program with its days, by name."""
+    """Every program with its days, by name, and then those that are gone and left theirs."""
     days = dict(db.execute(select(ProgramRetention.program_id, ProgramRetention.days)).all())
-    return [Kept(program, days.get(program.id)) for program in transcripts.choices(db)]
+    there = [
+        Kept(each.code, each.name, days.get(each.id), is_gone=False)
+        for each in transcripts.choices(db)
+    ]
+    return there + _all_former(db)
+
+
+def _all_former(db: Session) -> list[Kept]:
+    row = FormerRetention
+    rows = db.execute(select(row.code, row.name, row.days).order_by(func.lower(row.name), row.id))
+    return [Kept(*each, is_gone=True) for each in rows]
 
 
 def find(db: Session, code: str) -> Kept:
-    """One program with its days. Raises `NotFound`."""
-    program = programs.called(transcripts.choices(db), code)
-    if program is None:
+    """One program with its days, or one that is gone and left its days. Raises `NotFound`."""
+    kept = all_kept(db)
+    wanted = code.casefold()
+    found = next((each for each in kept if wanted in programs.names_of(each.code)), None)
+    if found is None:
         raise NotFound
-    kept = db.get(ProgramRetention, program.id, populate_existing=True)
-    return Kept(program, kept.days if kept else None)
+    return found
 
 
 def count_over(db: Session, code: str, days: int) -> int:
     """How many exchanges of a program are older than `days` days now."""
     return db.scalar(select(func.count()).where(_over(code, days))) or 0
+
+
+def count_left(db: Session, program: Program, *, most: int) -> int:
+    """How many questions and answers a program would leave behind; `most` + 1 where there are more.
+
+    No more rows than that are looked at.
+    """
+    kept = select(Exchange.id).where(Exchange.program_code.in_(programs.spellings_of(program)))
+    return db.scalar(select(func.count()).select_from(kept.limit(most + 1).subquery())) or 0
 
 
 def keep(
@@ -80,23 +109,72 @@ def keep(
     """Say for how many days a program's conversations are kept, None for good.
 
     What is over then is deleted by the worker, `typed` being how much that is now, where it is
-    much. The caller commits. Raises `NotFound` or `OtherCount`.
+    much. A program that is gone and is to keep its conversations for good leaves the list with
+    its days. The caller commits. Raises `NotFound` or `OtherCount`.
     """
-    former = find(db, code)
-    over = count_over(db, former.program.code, days) if days is not None else 0
+    before = find(db, code)
+    over = count_over(db, before.code, days) if days is not None else 0
     if over >= erasing.LARGE and typed != over:
         raise OtherCount(count=over)
-    db.execute(delete(ProgramRetention).where(ProgramRetention.program_id == former.program.id))
+    if before.is_gone:
+        if _take(db, before.code) is None:
+            raise NotFound
+        if days is not None:
+            db.add(FormerRetention(code=before.code, name=before.name, days=days))
+    else:
+        _set(db, programs.id_of(db, before.code), days, by)
+    if over:
+        backlog.add(db, JobKind.CONVERSATIONS_EXPIRE, by=by)
+    audit.record(
+        db, Event.RETENTION_SET, origin, actor_id=by, program=before.code, old=before.days,
+        new=days, over=over,
+    )  # fmt: skip
+    return replace(before, days=days)
+
+
+def outlive(db: Session, program: Program) -> int | None:
+    """Leave the days of a program behind that is about to be deleted for good; how many.
+
+    In the transaction that deletes it. Without days nothing is left, and its conversations stay.
+    """
+    # Whoever sets its days at this moment holds the row of the program, and is waited for.
+    db.execute(select(Program.id).where(Program.id == program.id).with_for_update())
+    whose = ProgramRetention.program_id == program.id
+    days = db.scalar(select(ProgramRetention.days).where(whose))
+    if days is not None:
+        values = {"code": program.code, "name": program.name, "days": days}
+        db.execute(insert(FormerRetention).values(**values))
+    return days
+
+
+def take_over(db: Session, program_id: int, code: str, *, by: int | None) -> int | None:
+    """Let a new program go by the days that an earlier one of its code left; how many.
+
+    What was said in that one stands under the new one too, and was promised an end.
+    """
+    days = _take(db, code)
+    if days is not None:
+        _set(db, program_id, days, by)
+    return days
+
+
+def _take(db: Session, code: str) -> int | None:
+    """Remove the days that a program of this code left behind, in any spelling; the fewest."""
+    names = programs.names_of(code)
+    rows = db.execute(select(FormerRetention.id, FormerRetention.code))
+    ids = [row_id for row_id, left in rows if left.casefold() in names]
+    if not ids:
+        return None
+    taken = delete(FormerRetention).where(FormerRetention.id.in_(ids))
+    return min(db.scalars(taken.returning(FormerRetention.days)), default=None)
+
+
+def _set(db: Session, program_id: int | None, days: int | None, by: int | None) -> None:
+    db.execute(delete(ProgramRetention).where(ProgramRetention.program_id == program_id))
     if days is not None:
         now = clock.now()
-        db.add(ProgramRetention(program_id=former.program.id, days=days, set_at=now, set_by=by))
-        if over:
-            backlog.add(db, JobKind.CONVERSATIONS_EXPIRE, by=by)
-    audit.record(
-        db, Event.RETENTION_SET, origin, actor_id=by, program=former.program.code,
-        old=former.days, new=days, over=over,
-    )  # fmt: skip
-    return Kept(former.program, days)
+        values = {"program_id": program_id, "days": days, "set_at": now, "set_by": by}
+        db.execute(insert(ProgramRetention).values(**values))
 
 
 def queue_daily(db: Session) -> None:
@@ -104,7 +182,7 @@ def queue_daily(db: Session) -> None:
 
     The caller commits.
     """
-    if db.scalar(select(ProgramRetention.program_id).limit(1)) is None:
+    if spread(db).shortest is None:
         return
     midnight = datetime.combine(clock.today(), time(), UTC)
     today = select(Job.id).where(
@@ -128,8 +206,8 @@ def expire(db: Session, job: Job) -> dict[str, Any]:
 
     for kept in all_kept(db):
         if kept.days is not None:
-            gone = erasing.erase(db, _over(kept.program.code, kept.days), say)
-            counts |= {kept.program.code: gone} if gone else {}
+            gone = erasing.erase(db, _over(kept.code, kept.days), say)
+            counts |= {kept.code: counts.get(kept.code, 0) + gone} if gone else {}
     if deleted:
         audit.record(
             db, Event.CONVERSATIONS_EXPIRED, NOWHERE, actor_id=job.created_by, count=deleted,

@@ -26,8 +26,11 @@ class _Ahead:
 
 
 @contextmanager
-def readable(stream: BinaryIO) -> Iterator[tuple[BinaryIO, str | None]]:
-    """A stream as CSV; the hash of what it was where it was no CSV."""
+def readable(stream: BinaryIO, *, rows: int | None = None) -> Iterator[tuple[BinaryIO, str | None]]:
+    """A stream as CSV; the hash of what it was where it was no CSV.
+
+    Of a workbook `rows` are read, or all of them.
+    """
     head = stream.read(len(sheets.ZIP))
     ahead = cast(BinaryIO, _Ahead(head, stream))
     if not sheets.is_sheet(head):
@@ -37,7 +40,7 @@ def readable(stream: BinaryIO) -> Iterator[tuple[BinaryIO, str | None]]:
         shutil.copyfileobj(ahead, book)
         book.seek(0)
         digest = hashlib.file_digest(cast(io.BytesIO, book), "sha256").hexdigest()
-        with sheets.to_csv(book) as data:
+        with sheets.to_csv(book, rows) as data:
             yield cast(BinaryIO, data), digest
 
 

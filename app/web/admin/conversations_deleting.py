@@ -157,7 +157,7 @@ def conversations_retention_set() -> ResponseReturnValue:
         form.typed.errors = [say(refusal)]
         return _show_retention(form, asked=True), refusal.status
     commit()
-    name, days = kept.program.name, kept.days
+    name, days = kept.name, kept.days
     words = _("Conversations in %(name)s are kept for good.", name=name)
     if days is not None:
         words = _("Conversations in %(name)s are kept for %(days)s days.", name=name, days=days)
@@ -174,7 +174,7 @@ def _show_retention(form: RetentionForm, *, asked: bool) -> str:
         kept=retention.all_kept(db),
         chosen=kept,
         days=days,
-        over=retention.count_over(db, kept.program.code, days) if kept and days else 0,
+        over=retention.count_over(db, kept.code, days) if kept and days else 0,
         large=LARGE,
         may_write=may_write(),
     )

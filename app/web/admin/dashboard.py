@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 
 from app.core.audit import Event
 from app.core.desk import trends
+from app.core.desk.insight import MOST
 from app.core.desk.trends import Span, Trends
 from app.core.errors import N_
 from app.core.people.roles import Permission
@@ -75,8 +76,7 @@ def insight() -> ResponseReturnValue:
         spans={each.value: _(words) for each, words in SPANS.items()},
         sentence=_sentence(found),
         tiles=_tiles(found),
-        charts=_charts(found),
-        programs=found.programs,
+        charts=[*_charts(found), _waiting(found), _asked_most(found)],
         reasons=[(_named(REASONS, reason), count) for reason, count in found.reasons],
     )
 
@@ -133,7 +133,7 @@ def _tiles(found: Trends) -> list[Tile]:
 
 
 def _charts(found: Trends) -> list[Chart]:
-    labels = [_label(begin, found.span) for begin in found.begins]
+    labels = _labels(found)
 
     def chart(name: str, title: str, message: str, series: list[Series]) -> Chart:
         return Chart(name, title, message, _column(found), labels, fold(series, _("Others")))
@@ -164,11 +164,34 @@ def _charts(found: Trends) -> list[Chart]:
     ]  # fmt: skip
 
 
+def _waiting(found: Trends) -> Chart:
+    most = {"most": format_decimal(max(found.waiting)), "limit": format_decimal(MOST)}
+    words = _("At most %(most)s waited at once, counted each minute and no further than %(limit)s.",
+              **most)  # fmt: skip
+    if not any(found.waiting):
+        words = _("None waited longer than the worker took.")
+    series = [Series(_("Waiting at once"), found.waiting)]
+    return Chart("waiting", _("Mails waiting"), str(words), _column(found), _labels(found), series)
+
+
+def _asked_most(found: Trends) -> Chart:
+    named = [f"{name} ({format_decimal(count)})" for name, count in found.programs]
+    words = _("Questions that learners asked: %(programs)s.", programs=", ".join(named))
+    if not named:
+        words = _("Nobody asked a program anything.")
+    series = [Series(name, counts) for name, counts in found.questions.items()]
+    return Chart("programs", _("Top programs"), str(words), _column(found), _labels(found), series)
+
+
 def _active(found: Trends) -> Chart:
     labels = [_label(day, Span.WEEK) for day, _count in found.active_days]
     series = [Series(_("Active people"), [count for _day, count in found.active_days])]
     message = _("Each person counts once a day.")
     return Chart("active", _("Active people"), message, _("Day (UTC)"), labels, series)
+
+
+def _labels(found: Trends) -> list[str]:
+    return [_label(begin, found.span) for begin in found.begins]
 
 
 def _column(found: Trends) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 
 from app.core import backlog
@@ -16,6 +15,7 @@ from app.core.backlog import JobKind
 from app.core.desk import running
 from app.core.desk.people import bulk
 from app.core.desk.people.bulk import Action, Choice
+from app.core.desk.people.standing import PastDate
 from app.core.errors import N_, JobOver, NotFound, Refusal
 from app.core.people.roles import Permission
 from app.core.people.wanted import Wanted
@@ -25,6 +25,7 @@ from app.edge.guards import LAST_ID, freshly_proven, permitted
 from app.edge.words import say
 from app.models.records import Job
 from app.web.admin import bp
+from app.web.admin.person import ExtendForm
 
 HELP = {Action.END_SESSIONS}
 """What somebody at a help desk may do."""
@@ -40,8 +41,8 @@ WORDS = {
         N_("They are signed out on every device and can sign in again at once."),
     ),
     Action.EXTEND: (
-        N_("Extend by two years"),
-        N_("Their accounts are good for two years from today. Whose is good for longer stays."),
+        N_("Extend"),
+        N_("Their accounts are good for longer. Whose is good for longer than that stays."),
     ),
     Action.DELETE: (
         N_("Delete"),
@@ -137,7 +138,9 @@ def people_job_stop(job_id: int) -> ResponseReturnValue:
 
 
 def _begin(action: Action) -> ResponseReturnValue:
-    choice = choice_of(request.form)
+    choice, form = choice_of(request.form), ExtendForm()
+    if not form.validate_on_submit():
+        return _ask(action, choice, form=form), 422
     try:
         job = bulk.begin(
             db,
@@ -145,17 +148,23 @@ def _begin(action: Action) -> ResponseReturnValue:
             choice,
             typed=request.form.get("number", ""),
             keep_chats=request.form.get("chats") != "delete",
+            until=form.until.data if action is Action.EXTEND else None,
             by=identity.user().id,
             origin=identity.origin(),
         )
+    except PastDate as refusal:
+        form.until.errors = [say(refusal)]
+        return _ask(action, choice, form=form), refusal.status
     except Refusal as refusal:
         db.rollback()
-        return _ask(action, choice, error=say(refusal)), refusal.status
+        return _ask(action, choice, form=form, error=say(refusal)), refusal.status
     commit()
     return redirect(url_for("admin.people_job", job_id=job.id), 303)
 
 
-def _ask(action: Action, choice: Choice, error: str | None = None) -> str:
+def _ask(
+    action: Action, choice: Choice, form: ExtendForm | None = None, error: str | None = None
+) -> str:
     number, left_out = bulk.count(db, choice, by=identity.user().id)
     kind = "delete" if action is Action.DELETE else "help" if action in HELP else "change"
     return render_template(
@@ -168,7 +177,7 @@ def _ask(action: Action, choice: Choice, error: str | None = None) -> str:
         fields=[("action", action.value), *fields_of(choice)],
         target=url_for(f"admin.people_bulk_{kind}"),
         error=error,
-        form=FlaskForm(),
+        form=form or ExtendForm(),
         filter=choice.wanted,
         ticked=bool(choice.ids),
     )

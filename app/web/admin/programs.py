@@ -13,7 +13,7 @@ from markupsafe import Markup
 from wtforms import StringField
 
 from app.core.errors import N_
-from app.core.learning import catalogue, drafts, editing, openers
+from app.core.learning import catalogue, drafts, editing, openers, retention
 from app.core.learning import programs as learning
 from app.core.learning.catalogue import Where
 from app.core.learning.drafts import Draft
@@ -167,10 +167,11 @@ def programs_purge(program_id: int) -> ResponseReturnValue:
     program = editing.get(db, program_id)
     if program.deleted_at is None:
         raise NotInTrash
-    chats = editing.count_kept(db, program, most=MANY)
     page = render_template(
-        "admin/program_purge.html", form=form, program=program, chats=chats, many=MANY
-    )
+        "admin/program_purge.html", form=form, program=program, many=MANY,
+        chats=retention.count_left(db, program, most=MANY),
+        days=retention.find(db, program.code).days,
+    )  # fmt: skip
     return page, 422 if form.errors else 200
 
 

@@ -7,8 +7,9 @@ worker died goes on where it was.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -71,7 +72,7 @@ class Choice:
 
     def met(self) -> list[ColumnElement[bool]]:
         """The conditions beside those of the filter."""
-        return [User.id.in_(self.ids[:MOST_TICKED])] if self.ids else []
+        return [User.id.in_(self.ids)] if self.ids else []
 
     @property
     def filter(self) -> Wanted:
@@ -94,25 +95,32 @@ def begin(
     *,
     typed: str = "",
     keep_chats: bool = True,
+    until: date | None = None,
     by: int | None,
     origin: Origin,
 ) -> Job:
-    """Put the work into the backlog. Raises `NobodyLeft` or `OtherNumber`. The caller commits."""
+    """Put the work into the backlog. The caller commits.
+
+    `until` is the last day of accounts that are extended, None for the usual term. Raises
+    `NobodyLeft`, `OtherNumber` or `PastDate`.
+    """
+    standing.good_until(until)
     number, _left_out = count(db, choice, by=by)
     if not number:
         raise NobodyLeft
     plain = "".join(each for each in typed if each.isdigit())
     if number >= LARGE and plain != str(number):
         raise OtherNumber(number=number)
+    day: dict[str, Any] = {"until": until.isoformat()} if until and action is Action.EXTEND else {}
     audit.record(
-        db, Event.PEOPLE_CHANGED, origin, actor_id=by,
-        action=action.value, people=number, filter=choice.filter.facts(), ticked=len(choice.ids),
+        db, Event.PEOPLE_CHANGED, origin, actor_id=by, action=action.value, people=number,
+        filter=choice.filter.facts(), ticked=len(choice.ids), **day,
     )  # fmt: skip
     return backlog.add(
         db, JobKind.PEOPLE, by=by,
         action=action.value, filter=choice.filter.facts(), ids=list(choice.ids[:MOST_TICKED]),
         keep_chats=keep_chats, people=number, upto=directory.newest_id(db), at=0, changed=0,
-        ip=origin.ip, reference=origin.reference,
+        ip=origin.ip, reference=origin.reference, **day,
     )  # fmt: skip
 
 
@@ -158,28 +166,30 @@ def _act(db: Session, job: Job, ids: list[int]) -> int:
         )
         return len(ids)
     change, event = CHANGES[action]
-    changed = change(db, ids)
+    changed = change(db, ids, facts)
     about: dict[int, dict[str, Any]] = {user_id: {} for user_id in changed}
-    audit.record_all(db, event, origin, about, actor_id=job.created_by, job=job.id)
+    day = {"until": facts["until"]} if "until" in facts else {}
+    audit.record_all(db, event, origin, about, actor_id=job.created_by, job=job.id, **day)
     return len(changed)
 
 
-def _suspend(db: Session, ids: list[int]) -> list[int]:
+def _suspend(db: Session, ids: list[int], _facts: Mapping[str, Any]) -> list[int]:
     changed = _set(db, ids, User.status != Status.INACTIVE.value, status=Status.INACTIVE.value)
     sessions.end_all_of(db, SignInSession.user_id.in_(changed), standing.BY_ADMIN)
     return changed
 
 
-def _restore(db: Session, ids: list[int]) -> list[int]:
+def _restore(db: Session, ids: list[int], _facts: Mapping[str, Any]) -> list[int]:
     return _set(db, ids, User.status != Status.ACTIVE.value, status=Status.ACTIVE.value)
 
 
-def _extend(db: Session, ids: list[int]) -> list[int]:
-    until = standing.good_until(None)
+def _extend(db: Session, ids: list[int], facts: Mapping[str, Any]) -> list[int]:
+    day = facts.get("until")
+    until = standing.good_until(date.fromisoformat(day) if day else None)
     return _set(db, ids, User.expiry_date < until, expiry_date=until)
 
 
-def _end_sessions(db: Session, ids: list[int]) -> list[int]:
+def _end_sessions(db: Session, ids: list[int], _facts: Mapping[str, Any]) -> list[int]:
     whose = SignInSession.user_id.in_(ids)
     open_ = select(SignInSession.user_id).where(whose, SignInSession.ended_at.is_(None))
     changed = sorted(set(db.scalars(open_)))
@@ -200,10 +210,12 @@ def _set(db: Session, ids: list[int], differs: ColumnElement[bool], **values: An
     return sorted(changed)
 
 
-CHANGES: dict[Action, tuple[Callable[[Session, list[int]], list[int]], Event]] = {
+Change = Callable[[Session, list[int], Mapping[str, Any]], list[int]]
+
+CHANGES: dict[Action, tuple[Change, Event]] = {
     Action.SUSPEND: (_suspend, Event.ACCOUNT_SUSPENDED),
     Action.RESTORE: (_restore, Event.ACCOUNT_RESTORED),
     Action.EXTEND: (_extend, Event.ACCOUNT_EXTENDED),
     Action.END_SESSIONS: (_end_sessions, Event.SESSION_ENDED),
 }
-"""What changes rows alone: it returns the ids of those who were changed by it."""
+"""What changes rows alone, given the facts of the job: it returns the ids of those it changed."""

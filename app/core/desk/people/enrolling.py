@@ -45,8 +45,9 @@ class TooManyRows(Refusal):
 
 @dataclass
 class Person:
-    """Somebody whom the file names, all rows of theirs together."""
+    """Somebody whom the file names, all rows of theirs together; `row` is the first of them."""
 
+    row: int
     last_name: str
     surname_key: str
     email: str
@@ -60,26 +61,34 @@ class AccountList:
 
     people: dict[str, Person] = field(default_factory=dict)
     warnings: list[tuple[int, str]] = field(default_factory=list)
-    """Number of the row, as a spreadsheet counts them, and the reason; `MOST_WARNINGS` at most."""
+    """Number of the row, as a spreadsheet counts them, and the reason; `most_warnings` of them."""
+    most_warnings: int = MOST_WARNINGS
     more_warnings: int = 0
+    taken: set[int] = field(default_factory=set)
+    """The rows among those of the warnings that are odd and taken all the same."""
     two_names: set[str] = field(default_factory=set)
+    left_out: list[Person] = field(default_factory=list)
+    """Who stands with two last names, and is not among the people."""
 
     @property
     def inactive(self) -> int:
         """How many people have no active row."""
         return sum(not each.active for each in self.people.values())
 
-    def warn(self, row: int, reason: str) -> None:
-        """Note what is wrong with a row."""
-        if len(self.warnings) < MOST_WARNINGS:
+    def warn(self, row: int, reason: str, *, taken: bool = False) -> None:
+        """Note what is wrong with a row, or odd about one that is `taken` all the same."""
+        if len(self.warnings) < self.most_warnings:
             self.warnings.append((row, reason))
+            if taken:
+                self.taken.add(row)
         else:
             self.more_warnings += 1
 
     def take(self, line: Line) -> None:
         """Count a row in."""
         address, key = line.address, line.surname_key
-        person = self.people.setdefault(address, Person(line.last_name, key, line.email))
+        new = Person(line.number, line.last_name, key, line.email)
+        person = self.people.setdefault(address, new)
         if person.surname_key != key:
             self.two_names.add(address)
             self.warn(line.number, TWO_NAMES)
@@ -90,15 +99,22 @@ class AccountList:
 
 @dataclass(frozen=True)
 class Enrolled:
-    """How many accounts were made, and how many of the active people had one already."""
+    """How many accounts were made, their ids, and how many active people had one already."""
 
     added: int
     existing: int
+    ids: list[int] = field(default_factory=list)
 
 
-def read(stream: BinaryIO, *, encoding: str | None = None, most: int | None = None) -> AccountList:
+def read(
+    stream: BinaryIO,
+    *,
+    encoding: str | None = None,
+    most: int | None = None,
+    most_warnings: int = MOST_WARNINGS,
+) -> AccountList:
     """Read an account list to its end. Raises `FileRefused`, or `TooManyRows` beyond `most`."""
-    found = AccountList()
+    found = AccountList(most_warnings=most_warnings)
     lines = 0
     for item in open_file(stream, encoding=encoding):
         lines += not isinstance(item, Remark)
@@ -107,9 +123,8 @@ def read(stream: BinaryIO, *, encoding: str | None = None, most: int | None = No
         if isinstance(item, Line):
             found.take(item)
         else:
-            found.warn(item.number, item.reason)
-    for address in found.two_names:
-        del found.people[address]
+            found.warn(item.number, item.reason, taken=isinstance(item, Remark))
+    found.left_out = [found.people.pop(address) for address in found.two_names]
     found.warnings.sort()
     return found
 
@@ -128,21 +143,26 @@ def enrol(
     # Asked and told all at once, and not batch by batch: to PostgreSQL a table that grows in a
     # transaction stays a small one, whose indexes it leaves alone.
     missing = active.keys() - {each for batch in _batches(active) for each in _taken(db, batch)}
-    added = 0
+    made: list[int] = []
     for batch in _batches(missing):
         ids = _insert(db, {each: active[each] for each in batch}, now)
         _grant(db, {ids[address]: active[address] for address in ids}, now)
         about: dict[int, dict[str, Any]] = {user_id: {} for user_id in ids.values()}
         audit.record_all(db, Event.ACCOUNT_ADDED, origin, about, actor_id=by)
-        added += len(ids)
+        made += ids.values()
     entitlements.follow_list(db, and_(User.id > newest, User.date_added == now))
-    result = Enrolled(added, len(active) - added)
+    result = Enrolled(len(made), len(active) - len(made), made)
     audit.record(
         db, Event.PEOPLE_ADDED, origin, actor_id=by, file=file_name,
-        added=added, existing=result.existing, inactive=found.inactive,
+        added=result.added, existing=result.existing, inactive=found.inactive,
         warnings=len(found.warnings) + found.more_warnings,
     )  # fmt: skip
     return result
+
+
+def there(db: Session, found: AccountList) -> set[str]:
+    """The canonical addresses of a list that an account has already, in any spelling."""
+    return {each for batch in _batches(found.people) for each in _taken(db, batch)}
 
 
 def _batches(addresses: Iterable[str]) -> Iterator[list[str]]:
