@@ -115,6 +115,18 @@ class Settings(SimpleNamespace):
         """Whether codes are offered by WhatsApp: there is Twilio, or a mailbox to show them in."""
         return self.twilio or self.mailbox
 
+    @property
+    def doors(self) -> dict[str, Any]:
+        """Which doors of the site stand open, as `core.proof.ways.Doors` takes them."""
+        return {
+            "by_code": self.CODE_SIGN_IN,
+            "roles_by_code": self.CODE_SIGN_IN_ROLES,
+            "whatsapp": self.whatsapp,
+            "providers": [each for each in ("google", "github", "oidc") if getattr(self, each)],
+            "oidc_name": self.OIDC_NAME or "",
+            "is_open": self.REGISTRATION != "roster",
+        }
+
     def __repr__(self) -> str:
         """No values: they hold secrets."""
         return "<Settings>"

@@ -13,7 +13,7 @@ from app.core.audit import NOWHERE
 from app.core.desk import explain as explaining
 from app.core.desk.finding import Mend, Tone
 from app.core.errors import Refusal
-from app.core.proof.ways import PROVIDERS, Doors
+from app.core.proof.ways import Doors
 
 MARKS = {Tone.BAD: "✗", Tone.CALM: " ", Tone.GOOD: "✓", Tone.WARN: "!"}
 
@@ -46,10 +46,7 @@ def explain(address: str, import_id: int | None, as_json: bool) -> None:
     with session() as db:
         try:
             found = explaining.explain(
-                db,
-                address,
-                import_id=import_id,
-                doors=_doors(),
+                db, address, import_id=import_id, doors=Doors(**settings().doors)
             )
         except Refusal as refusal:
             raise click.ClickException(refusal.message) from None
@@ -60,19 +57,6 @@ def explain(address: str, import_id: int | None, as_json: bool) -> None:
     else:
         _print(found)
     sys.exit(0 if found.may_enter else 1)
-
-
-def _doors() -> Doors:
-    """Which doors of the site stand open here, as its pages have them."""
-    here = settings()
-    return Doors(
-        by_code=here.CODE_SIGN_IN,
-        roles_by_code=here.CODE_SIGN_IN_ROLES,
-        whatsapp=here.whatsapp,
-        providers=[each for each in PROVIDERS if getattr(here, each.value)],
-        oidc_name=here.OIDC_NAME or "",
-        is_open=here.REGISTRATION != "roster",
-    )
 
 
 def _print(found: explaining.Explanation) -> None:

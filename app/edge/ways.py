@@ -12,7 +12,6 @@ from app.core.entry import by_code, by_phone, unreached
 from app.core.entry.by_code import Door
 from app.core.entry.terms import Terms
 from app.core.proof.ways import Doors
-from app.edge import providers
 from app.edge.ours import ours
 from app.phones import BadNumber
 
@@ -51,15 +50,7 @@ def _can_be(number: str) -> bool:
 
 def doors() -> Doors:
     """Which doors of the site stand open here."""
-    settings = ours().settings
-    return Doors(
-        by_code=settings.CODE_SIGN_IN,
-        roles_by_code=settings.CODE_SIGN_IN_ROLES,
-        whatsapp=settings.whatsapp,
-        providers=[each.kind for each in providers.offered()],
-        oidc_name=settings.OIDC_NAME or "",
-        is_open=settings.REGISTRATION != "roster",
-    )
+    return Doors(**ours().settings.doors)
 
 
 def code_opens(*, has_role: bool) -> bool:

@@ -15,7 +15,7 @@ from app.core.desk.finding import About, Finding, Mend, Tone, found
 from app.core.errors import N_
 from app.core.people import users
 from app.core.proof import codes, guesses
-from app.models.access import Purpose, TryCount
+from app.models.access import CredentialKind, Purpose, TryCount
 from app.models.people import User
 from app.models.rosters import Change, RosterImport, RosterProblem
 
@@ -146,7 +146,7 @@ def _no_account_yet(case: Case) -> Iterator[Finding]:
         words = N_("Has no account yet: has to register, or be invited.")
         yield found(About.ACCOUNT, Tone.BAD, words, *mends)
     if case.doors.providers:
-        names = [case.doors.name_of(each) for each in case.doors.providers]
+        names = [case.doors.name_of(CredentialKind(each)) for each in case.doors.providers]
         words = N_("Signing in with %(names)s makes one too, where it vouches for this address.")
         yield found(About.ACCOUNT, Tone.CALM, words, names=names)
 

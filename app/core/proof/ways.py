@@ -34,14 +34,14 @@ class Doors:
     """Which doors of the site stand open here, as its settings say.
 
     `by_code` is for mailed codes; without `roles_by_code` neither they nor codes by WhatsApp let
-    in who has a role. `providers` are those whose client is set up. `is_open` lets people create
-    an account who are on no list.
+    in who has a role. `providers` are the kinds whose client is set up. `is_open` lets people
+    create an account who are on no list.
     """
 
     by_code: bool = False
     roles_by_code: bool = False
     whatsapp: bool = False
-    providers: Collection[CredentialKind] = ()
+    providers: Collection[str] = ()
     oidc_name: str = ""
     is_open: bool = False
 
