@@ -91,16 +91,16 @@ def test_the_pieces_of_an_answer_come_in_order(server: HTTPServer) -> None:
 
 
 def test_a_piece_is_handed_on_before_the_next_is_there(server: HTTPServer) -> None:
+    heard = threading.Event()
+
     def slowly() -> Iterator[str]:
         yield event("first")
-        time.sleep(1)
-        yield event("second")
+        yield event("second" if heard.wait(5) else "nobody heard the first")
 
     answer = serve(server, lambda request: Response(slowly(), content_type="text/event-stream"))
-    started = time.monotonic()
     pieces = answer(QUESTION)
     assert next(pieces) == "first"
-    assert time.monotonic() - started < 0.9
+    heard.set()
     assert list(pieces) == ["second"]
 
 
@@ -155,32 +155,37 @@ def test_a_server_that_stumbles_once_is_asked_again(server: HTTPServer) -> None:
 
 
 def test_a_slow_first_byte_is_a_timeout(server: HTTPServer) -> None:
+    given_up = threading.Event()
+
     def late(request: Request) -> Response:
-        time.sleep(1.5)
+        given_up.wait(10)
         return stream(event("Too late."))
 
     server.expect_request(PATH).respond_with_handler(late)
     answer = ask_model(settings(server.url_for("/v1"), OPENAI_TIMEOUT=0.4))
     started = time.monotonic()
     assert failure(answer(QUESTION)) == "timeout"
-    assert time.monotonic() - started < 1.2
+    assert time.monotonic() - started < 5
+    given_up.set()
     assert len(server.log) <= 1
 
 
 def test_silence_before_the_first_byte_may_be_longer_than_a_pause(server: HTTPServer) -> None:
     def late(request: Request) -> Response:
-        time.sleep(0.8)
+        time.sleep(1)
         return stream(event("Thought through."))
 
     server.expect_request(PATH).respond_with_handler(late)
-    answer = ask_model(settings(server.url_for("/v1")), pause=0.3)
+    answer = ask_model(settings(server.url_for("/v1")), pause=0.6)
     assert list(answer(QUESTION)) == ["Thought through."]
 
 
 def test_a_stall_in_the_middle_is_a_timeout_long_before_the_end(server: HTTPServer) -> None:
+    given_up = threading.Event()
+
     def stall() -> Iterator[str]:
         yield event("Well, ")
-        time.sleep(2)
+        given_up.wait(10)
         yield event("never heard")
 
     reply = Response(stall(), content_type="text/event-stream")
@@ -189,7 +194,8 @@ def test_a_stall_in_the_middle_is_a_timeout_long_before_the_end(server: HTTPServ
     assert next(pieces) == "Well, "
     started = time.monotonic()
     assert failure(pieces) == "timeout"
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 5
+    given_up.set()
 
 
 @pytest.mark.parametrize("drip", [": keep-alive\n\n", event("on and ")], ids=["comments", "text"])
@@ -204,7 +210,7 @@ def test_a_stream_that_never_ends_is_ended(server: HTTPServer, drip: str) -> Non
     answer = ask_model(settings(server.url_for("/v1"), OPENAI_TIMEOUT=0.8))
     started = time.monotonic()
     assert failure(answer(QUESTION)) == "timeout"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 3.5
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,13 @@ NO_BROWSER = "NO BROWSER: the journeys in tests/browser did not run. Set CHROMIU
 PASSWORD = "three green kettles"
 OWNER = "grace@agency.example"
 PASSWORD_OF_OWNER = "seven violet lanterns"
-MAIL_WITHIN = 15
+MAIL_WITHIN = 60
 """Seconds that a mail has to arrive."""
+
+SEEN_WITHIN = 30_000
+"""Milliseconds that a page has to do and show what is expected of it."""
+
+expect.set_options(SEEN_WITHIN)
 
 NEEDLESS = """
 WebUIOmniboxPopup WebUIOmniboxAimPopup WebUIOmniboxFullPopup
@@ -128,7 +133,7 @@ class Visit:
     def open(self) -> Page:
         """A new tab, watched from the start."""
         page = self.context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(SEEN_WITHIN)
         page.on("console", self._note)
         page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
         return page

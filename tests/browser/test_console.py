@@ -147,7 +147,7 @@ def from_a_file(admin: Visit, look: Look) -> None:
     admin.press("Add 2 people")
     expect(page.get_by_text("2 people were added.")).to_be_visible()
     # Until then the page reads itself anew.
-    expect(page.get_by_text("Done", exact=True)).to_be_visible(timeout=15_000)
+    expect(page.get_by_text("Done", exact=True)).to_be_visible()
 
 
 def conversations(admin: Visit, look: Look) -> None:

@@ -18,7 +18,7 @@ from tests.servers import Program
 ENZO = "enzo.ahmadi@county-services.example"
 NUMBER = "+31612345678"
 ACCOUNT = "AC" + "0" * 32
-WITHIN = 15
+WITHIN = 60
 """Seconds that a code has to arrive."""
 
 
@@ -113,7 +113,7 @@ def test_a_number_is_added_and_signs_in_and_mail_is_offered_when_whatsapp_fails(
     guest.page.get_by_role("link", name="Use another number").click()
     guest.fill(phone=NUMBER)
     guest.press("Send the code")
-    expect(trouble).to_be_visible(timeout=10_000)
+    expect(trouble).to_be_visible()
     expect(trouble.get_by_role("link")).to_have_text("Get in by mail instead")
     nothing_wrong(guest.page)
     guest.fill(code=f"{code[:3]} {code[3:]}")

@@ -49,8 +49,9 @@ def test_the_emergency_switch(app, people, db):
     assert run(app, "emergency", "off", "--json")["on"] is False
     assert ada.get("/chat/BCC").status_code == 403
     db.rollback()
-    events = db.scalars(select(AuditEntry.event).where(AuditEntry.event.like("emergency:%")))
-    assert list(events) == ["emergency:began", "emergency:ended"]
+    noted = select(AuditEntry.event).where(AuditEntry.event.like("emergency:%"))
+    events = db.scalars(noted.order_by(AuditEntry.id)).all()
+    assert events == ["emergency:began", "emergency:ended"]
 
 
 def test_what_people_hold_is_set_anew(app, people, db):

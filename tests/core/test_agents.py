@@ -77,10 +77,10 @@ def test_a_hostile_user_agent_costs_little():
         "Mozilla/5.0 (iPhone; " + "; ".join(["CPU iPhone OS 1_"] * 2000),
         " " * 50_000 + "Safari/1",
     ]
-    started = time.perf_counter()
+    started = time.thread_time()
     for agent in hostile:
         agents.read(agent)
-    assert time.perf_counter() - started < 0.5
+    assert time.thread_time() - started < 0.5
 
 
 def test_many_threads_may_read_at_once():

@@ -125,7 +125,8 @@ def messages(db):
 
 
 def events(db, event):
-    return list(db.scalars(select(AuditEntry).where(AuditEntry.event == event.value)))
+    found = select(AuditEntry).where(AuditEntry.event == event.value).order_by(AuditEntry.id)
+    return list(db.scalars(found))
 
 
 def wrong(code, by=1):

@@ -15,6 +15,7 @@ from app.core import outbox
 from app.core.audit import Event
 from app.core.outbox import Kind
 from app.models.records import AuditEntry, OutgoingMessage
+from tests.moments import seconds
 from tests.servers import Mood, free_port, start_smtp
 
 ADA = "ada@learn.agency.example"
@@ -342,7 +343,12 @@ def test_a_slow_server_does_not_slow_the_page(people, visitor, smtp):
     base = {"base_url": "https://learn.agency.example"}
     page = visitor.client.get("/register", **base).text
     token = re.search(r'name="csrf-token" content="([^"]+)"', page)[1]
-    started = time.monotonic()
     fields = {"csrf_token": token, "last_name": "Lovelace", "email": ADA}
-    assert visitor.client.post("/register", data=fields, **base).status_code == 303
-    assert time.monotonic() - started < 0.4
+
+    def press():
+        assert visitor.client.post("/register", data=fields, **base).status_code == 303
+
+    def is_quick(took):
+        return took < 0.4
+
+    assert is_quick(seconds(press, is_quick))

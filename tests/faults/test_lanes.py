@@ -17,15 +17,17 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 
+from app import hashing
 from tests.servers import Program
 
 OWNER = "grace@agency.example"
 PASSWORD = "seven amber lanterns here"
 STRANGERS = 24
-PAUSE = 0.05
+PAUSE = 0.2
 """Seconds between the tries of a stranger; this machine is also the one that measures."""
 
-ANSWER_TIME = 1.0
+ROUNDS_OF_BCRYPT = 12
+ANSWER_TIME = 3.0
 ROUNDS = 5
 
 
@@ -43,7 +45,7 @@ class Seen:
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Rollcall, running."""
-    environment = {"BCRYPT_LOG_ROUNDS": "12", "ANSWER_TIME": str(ANSWER_TIME)}
+    environment = {"BCRYPT_LOG_ROUNDS": str(ROUNDS_OF_BCRYPT), "ANSWER_TIME": str(ANSWER_TIME)}
     with Program(tmp_path_factory.mktemp("lanes") / "data", **environment) as running:
         yield running
 
@@ -116,6 +118,13 @@ def flood(program: Program) -> Iterator[Seen]:
             thread.join(60)
 
 
+def seconds_of_a_hash() -> float:
+    """Seconds that this machine needs for a hash, now."""
+    began = time.monotonic()
+    hashing.hash_password(PASSWORD, rounds=ROUNDS_OF_BCRYPT)
+    return time.monotonic() - began
+
+
 def typical(act: Callable[[], httpx.Response], status: int) -> float:
     """Seconds that this takes, in the middle of some rounds; each must end with `status`."""
     spans = []
@@ -132,6 +141,7 @@ def test_a_flood_keeps_out_neither_the_owner_nor_who_proves_their_mailbox(
     def page() -> httpx.Response:
         return owner.get("/account")
 
+    a_hash = seconds_of_a_hash()
     at_rest = typical(lambda: sign_in(owner), 303)
     page_at_rest = typical(page, 200)
     with flood(program) as seen:
@@ -157,12 +167,12 @@ def test_a_flood_keeps_out_neither_the_owner_nor_who_proves_their_mailbox(
     assert statistics.median(seconds for _status, seconds, _again in away) < ANSWER_TIME / 2
     assert min(seconds for status, seconds, _again in seen.answers if status == 401) > ANSWER_TIME
     # One turn is the strangers', so that a queue of all of them would show clearly.
-    assert in_flood < at_rest + 1.5
+    assert in_flood < at_rest + max(1.5, STRANGERS / 4 * a_hash)
 
 
 def mailed_code(client: httpx.Client) -> str:
     """The six digits of the newest mail, once it is there."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         page = client.get("/dev/mailbox").text
         if found := re.search(r"^(\d{6})\r?$", page, re.MULTILINE):

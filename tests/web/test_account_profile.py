@@ -25,8 +25,8 @@ def save(visitor, **fields):
 
 def entries(db):
     db.rollback()
-    rows = db.scalars(select(AuditEntry).where(AuditEntry.event == "profile:changed"))
-    return [(each.user_id == each.actor_id, each.details) for each in rows]
+    rows = select(AuditEntry).where(AuditEntry.event == "profile:changed").order_by(AuditEntry.id)
+    return [(each.user_id == each.actor_id, each.details) for each in db.scalars(rows)]
 
 
 def test_a_profile_is_saved_shown_and_noted_with_what_changed(people, db):

@@ -107,7 +107,8 @@ def addresses(db: Session) -> list[str]:
 
 def events(db: Session, name: str) -> list[AuditEntry]:
     db.rollback()
-    return list(db.scalars(select(AuditEntry).where(AuditEntry.event == name)))
+    found = select(AuditEntry).where(AuditEntry.event == name).order_by(AuditEntry.id)
+    return list(db.scalars(found))
 
 
 def tiles(page: Any) -> dict[str, str]:

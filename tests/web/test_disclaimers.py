@@ -25,7 +25,7 @@ def ada(people, asking):
 
 def accepted(db):
     db.rollback()
-    return db.scalars(select(DisclaimerAcceptance)).all()
+    return db.scalars(select(DisclaimerAcceptance).order_by(DisclaimerAcceptance.id)).all()
 
 
 def accept_by_program(visitor, path="/accept_disclaimer/BCC", **headers):

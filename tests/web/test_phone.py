@@ -62,7 +62,8 @@ def codes_written(db):
 
 def events(db, event):
     db.rollback()
-    return list(db.scalars(select(AuditEntry).where(AuditEntry.event == event)))
+    found = select(AuditEntry).where(AuditEntry.event == event).order_by(AuditEntry.id)
+    return list(db.scalars(found))
 
 
 def words(visitor, answer):

@@ -589,8 +589,8 @@ def test_a_slow_provider_is_given_up_within_seconds(liar, visitors):
     liar.token = lambda: Response(drip())
     began = time.monotonic()
     assert here.get(f"{CALLBACK}?code=c&state={state}").status_code == 502
-    assert time.monotonic() - began < 6.5
-    assert let_go.wait(3), "no thread of ours goes on waiting for it"
+    assert time.monotonic() - began < 10
+    assert let_go.wait(5), "no thread of ours goes on waiting for it"
 
 
 @on_sqlite
