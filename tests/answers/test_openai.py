@@ -144,7 +144,7 @@ def test_an_error_of_the_server_is_named(
     answer = serve(server, lambda request: Response(body, status, headers))
     started = time.monotonic()
     assert failure(answer(QUESTION)) == reason
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20
     assert len(server.log) == requests
 
 
@@ -270,7 +270,7 @@ def test_nobody_listening_is_unreachable() -> None:
         port = closed.getsockname()[1]
     started = time.monotonic()
     assert failure(choose(settings(f"http://127.0.0.1:{port}/v1"))(QUESTION)) == "unreachable"
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
 
 
 @pytest.mark.parametrize("parts", [[], [event(None)], [event("")], [event(" \n")]])

@@ -18,7 +18,7 @@ from app.core.entry.by_code import Door
 from app.core.errors import LinkDead, Refusal, TooManyTries, WrongCode
 from app.core.outbox import Kind
 from app.core.people import roles
-from app.core.proof import codes, links, stamps
+from app.core.proof import codes, guesses, links, stamps
 from app.core.proof.links import Link
 from app.edge import ours
 from app.models.access import Purpose, SignInSession, TryCount
@@ -286,7 +286,9 @@ def test_one_hash_renewed_by_many_at_once_stays_readable(at_once, db, people, te
             db, ADA, WORDS, remember=False, terms=replace(terms, rounds=5), origin=NOWHERE
         )
 
-    assert outcomes(at_once(act, 8)) == {"done": 8}
+    # More would find each other's tries still counted where the machine is slow.
+    many = guesses.LIMIT.tries
+    assert outcomes(at_once(act, many)) == {"done": many}
     sign_in(terms)(db, 0)
 
 

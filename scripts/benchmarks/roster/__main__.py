@@ -1,8 +1,9 @@
 """`scripts/bench roster`: what an import of a long list takes, beside a bare table.
 
 Each step runs in a process of its own, as the worker has one. The list is imported into an empty
-database, then again with 1 % of its people changed. Then it is measured how long people wait who
-sign in and read meanwhile.
+database, then again with 1 % of its people changed. Both, and the bare table beside them, are timed
+twice, each time in a new database, and the lesser time counts: what else a machine does only ever
+adds to it. Then it is measured how long people wait who sign in and read meanwhile.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ MOST_OF_APPLY = {"sqlite": 2.5, "postgresql": 12}
 MOST_AGAIN = {"sqlite": 1, "postgresql": 0.6}
 LEAST_OF_LEGACY = {"sqlite": 50, "postgresql": 30}
 MOST_MEMORY = 300
+ROUNDS = 2
+"""How often a list of full length is imported into an empty database."""
+
 LEGACY_SHARE = 50
 """The legacy way is timed on every fiftieth part of the list: its time grows with the lines."""
 
@@ -41,8 +45,14 @@ def main() -> int:
         lists = _lists(folder, asked.lines)
         for engine in [asked.only] if asked.only else ["sqlite", "postgresql"]:
             print(f"Measuring: {engine} …", file=sys.stderr)
+            rounds = [
+                _round(engine, folder / f"{engine}-{number}", lists)
+                for number in range(1, ROUNDS if asked.lines >= LINES else 1)
+            ]
             with databases.fresh(engine, folder / engine) as url:
-                chapters.append(_measure(engine, url, folder / engine, lists, asked.lines))
+                rounds.append(_import_both(url, folder / engine, lists))
+                legacy = _floor(url, lists["part"], "legacy") * LEGACY_SHARE
+                chapters.append(_judge(engine, rounds, legacy, asked.lines))
                 chapters.append(pages.measure(url, engine, asked.lines))
             if asked.lines >= LINES or asked.meanwhile:
                 is_judged = asked.lines >= LINES
@@ -52,10 +62,30 @@ def main() -> int:
     return 0 if figures.held(chapters) else 1
 
 
-def _measure(engine: str, url: str, data: Path, lists: dict[str, Path], lines: int) -> Chapter:
+Round = dict[str, dict[str, float]]
+"""Of the bare table, the first import and the second: the seconds of each step, peak memory."""
+
+
+def _round(engine: str, folder: Path, lists: dict[str, Path]) -> Round:
+    with databases.fresh(engine, folder) as url:
+        return _import_both(url, folder, lists)
+
+
+def _import_both(url: str, data: Path, lists: dict[str, Path]) -> Round:
     bare = min(_floor(url, lists["whole"], "bare") for _ in range(2))
-    first, second = _import(url, data, lists["whole"]), _import(url, data, lists["changed"])
-    legacy = _floor(url, lists["part"], "legacy") * LEGACY_SHARE
+    imports = {name: _import(url, data, lists[name]) for name in ("whole", "changed")}
+    return {"bare": {"load": bare}, **imports}
+
+
+def _judge(engine: str, rounds: list[Round], legacy: float, lines: int) -> Chapter:
+    def least(what: str, step: str) -> float:
+        return min(each[what][step] for each in rounds)
+
+    bare = least("bare", "load")
+    first, second = (
+        {step: least(name, step) for step in ("check", "apply")} for name in ("whole", "changed")
+    )
+    peak = max(each[name]["peak"] for each in rounds for name in ("whole", "changed"))
     both = first["check"] + first["apply"]
     said = f"beside {bare:.2f} s bare"
     samples = {"samples": lines, "needed": LINES}
@@ -71,7 +101,7 @@ def _measure(engine: str, url: str, data: Path, lists: dict[str, Path], lines: i
         Figure("the legacy way ÷ ours", legacy / both,
                f"{legacy:.0f} s for all, by {lines // LEGACY_SHARE} lines",
                unit=" ×", least=LEAST_OF_LEGACY[engine], **samples),
-        Figure("peak memory", max(first["peak"], second["peak"]), "of the worker",
+        Figure("peak memory", peak, "of the worker",
                unit=" MB", most=MOST_MEMORY, **samples),
     ]  # fmt: skip
     return Chapter(f"{engine}: {lines} lines, {lines // sample.EACH} people", rows, [])
