@@ -61,7 +61,12 @@ class User(UserMixin, Base):
     __table_args__ = (
         Index("ix_users_email", "email", unique=True),
         Index("ix_users_address", "address", unique=True),
-        Index("ix_users_shared_address", "shared_address"),
+        Index(
+            "ix_users_shared_address",
+            "shared_address",
+            sqlite_where=text("shared_address IS NOT NULL"),
+            postgresql_where=text("shared_address IS NOT NULL"),
+        ),
         # What the list of people is sorted by, and the few among many that it is filtered by.
         # The indexes by name, by address and of their parts are the migration's alone: each
         # database has its own way of saying them.

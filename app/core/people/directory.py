@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.core.people import users
 from app.core.people.orders import Order, Place
 from app.core.people.users import Row
-from app.core.people.wanted import SEARCH, Part, Span, Wanted, conditions, parts
+from app.core.people.wanted import MOMENTS, SEARCH, Part, Span, Wanted, conditions, parts
 from app.models.people import User
 
 FEW = 10_000
@@ -116,13 +116,13 @@ def _source(
     db: Session, wanted: Wanted, needed: list[Part], few: Part | None, order: Order
 ) -> _Source:
     key, stretches = _key(db, order), order.stretches(wanted)
-    met = [each.condition for each in needed if each is not few]
+    met = [each for each in needed if each is not few]
     sqlite = db.get_bind().dialect.name == "sqlite"
     if few is not None:
         assert few.ids is not None
         columns = [User.id.label("id"), (User.id if key is None else key).label("key")]
         driven = few.condition if few.of_users else User.id.in_(few.ids)
-        inner = select(*columns).where(driven, *met)
+        inner = select(*columns).where(driven, *(each.condition for each in met))
         # The limit is a fence: no planner reads the whole table in order to save the sorting.
         found = inner.limit(FEW).subquery()
         return _Source(select(found.c.id), found.c.key, found.c.id, stretches)
@@ -132,17 +132,25 @@ def _source(
         others = [each.condition for each in needed if not each.by_search]
         rows = search.ids.where(select(User.id).where(User.id == SEARCH.c.rowid, *others).exists())
         return _Source(rows, SEARCH.c.rowid, SEARCH.c.rowid, [True])
-    # SQLite keeps no statistics: it would collect many by their own index, and sort them all. In a
-    # CASE no condition is one that an index answers, and the order is all that is left to go by.
-    rows = select(User.id).where(*(case((each, 1)) == 1 if sqlite else each for each in met))
+    rows = select(User.id).where(*(_met(each, order) if sqlite else each.condition for each in met))
     return _Source(rows, User.id if key is None else key, User.__table__.c.id, stretches)
+
+
+def _met(part: Part, order: Order) -> ColumnElement[bool]:
+    """The condition of a part that many meet, as SQLite is to look at it.
+
+    It keeps no statistics, and would collect many by their own index, and sort them all. In a CASE
+    no condition is one that an index answers, and the order is all that is left to go by. Where the
+    order has the same index, the condition says where in it the many begin.
+    """
+    return part.condition if part.moment == order.sort else case((part.condition, 1)) == 1
 
 
 def _key(db: Session, order: Order) -> ColumnElement[Any] | None:
     """What the list is sorted by before the id; None for the id alone."""
     if order.sort == "added":
         return None
-    if order.sort in {"seen", "expiry"}:
+    if order.sort in MOMENTS:
         moment = User.last_seen_at if order.sort == "seen" else User.expiry_date
         return moment.expression
     text = User.last_name if order.sort == "name" else User.email

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.core.people.wanted import Wanted
+from app.core.people.wanted import MOMENTS, Wanted
 
-SORTS = ("added", "name", "email", "seen", "expiry")
+SORTS = ("added", "name", "email", *MOMENTS)
 DOWNWARDS = {"added", "seen"}
 """What is looked at newest first unless somebody asks otherwise."""
 
@@ -31,7 +31,7 @@ class Order:
 
         A filter by the very moment that a list is sorted by leaves one of the two.
         """
-        if self.sort not in {"seen", "expiry"}:
+        if self.sort not in MOMENTS:
             return [True]
         return {"": [True, False], "never": [False]}.get(getattr(wanted, self.sort), [True])
 

@@ -46,6 +46,9 @@ CHOICES = {
 }
 """What each filter of few choices can be."""
 
+MOMENTS = ("seen", "expiry")
+"""The filters that are about a moment, by which a list can be sorted too."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -89,13 +92,15 @@ class Part:
     """One condition on `User`; `ids` reads those who meet it from an index, where they may be few.
 
     `by_search` says that this index is the one of parts of names and addresses, `of_users` that it
-    is one of the table `users` itself, which the condition finds.
+    is one of the table `users` itself, which the condition finds. `moment` is the order of the list
+    that goes by the moment which the condition is about, and so by the same index.
     """
 
     condition: ColumnElement[bool]
     ids: Select[Any] | None = None
     by_search: bool = False
     of_users: bool = False
+    moment: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,8 @@ def _choice(name: str, choice: str) -> Part:
     condition = _meaning(name, choice)
     if (name, choice) in {("status", "active"), ("password", "yes"), ("roster", "listed")}:
         return Part(condition)
-    return Part(condition, select(User.id).where(condition), of_users=True)
+    moment = name if name in MOMENTS else ""
+    return Part(condition, select(User.id).where(condition), of_users=True, moment=moment)
 
 
 def _meaning(name: str, choice: str) -> ColumnElement[bool]:
