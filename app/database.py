@@ -15,10 +15,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
-BUSY_TIMEOUT = 60
+BUSY_TIMEOUT = 180
 """Seconds a SQLite writer waits for another one before it gives up.
 
-Longer than it takes to replace all of a list of a million lines, which is one transaction.
+Longer than it takes to replace all of a list of a million lines, which is one transaction: up to
+52 s were measured on two slow cores.
 """
 
 LOCK_TIMEOUT = 10_000

@@ -14,8 +14,8 @@ TOKEN = re.compile(r'name="csrf-token" content="([^"]+)"')
 NEVER = math.inf
 """The time of an answer that was not the one that was wanted."""
 
-PATIENCE = 60
-"""Seconds after which an answer is given up."""
+PATIENCE = 200
+"""Seconds after which an answer is given up; longer than the program itself waits for anything."""
 
 
 def networks(first: int = 1) -> Iterator[str]:

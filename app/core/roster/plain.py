@@ -99,7 +99,7 @@ class PlainReader:
         # Blank lines are left out by the library, and so the others would lose their numbers.
         if cells.height != text.count("\n"):
             return None
-        return self._with_odd(self._cleaned(cells, number), text, number)
+        return self._with_odd(self._cleaned(cells, text, number), text, number)
 
     def _is_plain(self, data: bytes) -> bool:
         if b'"' in data:
@@ -108,7 +108,7 @@ class PlainReader:
         # A Windows-1252 file may hold UTF-8, which is looked for cell by cell.
         return not beyond or (self._encoding != "cp1252" and beyond.decode().isprintable())
 
-    def _cleaned(self, cells: pl.DataFrame, number: int) -> pl.DataFrame:
+    def _cleaned(self, cells: pl.DataFrame, text: str, number: int) -> pl.DataFrame:
         """The seven columns trimmed, with what is derived of them, and whether a row is odd."""
         width = self._shape.width
         ours = {
@@ -122,7 +122,8 @@ class PlainReader:
         }
         # As one query, it takes two thirds of the time.
         query = cells.lazy().select(numbers, **ours).with_columns(**lowered)
-        rows = query.with_columns(active=col("state") == "active", odd=_is_odd()).collect()
+        odd = _is_odd({sign for sign in "';," if sign != self._delimiter and sign in text})
+        rows = query.with_columns(active=col("state") == "active", odd=odd).collect()
         return rows.with_columns(surname_key=self._surname_keys(rows["last_name"]))
 
     def _surname_keys(self, names: pl.Series) -> pl.Series:
@@ -154,18 +155,22 @@ class PlainReader:
         return Table(both, notes, plain.height + len(good) + problems)
 
 
-def _is_odd() -> pl.Expr:
-    """Whether a row has a cell that needs a second look, or lacks one; several ids are odd too."""
-    ours, email = col(COLUMNS), col("email")
+def _is_odd(signs: set[str]) -> pl.Expr:
+    """Whether a row has a cell that needs a second look, or lacks one; several ids are odd too.
+
+    `signs` are those of a cell that stand somewhere in the block: no others are looked for.
+    """
+    ours, email, lo_root_id, state = col(COLUMNS), *map(col, ("email", "lo_root_id", "state"))
+    several = [lo_root_id.str.contains(each, literal=True) for each in sorted(signs & {";", ","})]
     return pl.any_horizontal(
         ours.is_null(),
-        ours.str.starts_with("'"),
+        *([ours.str.starts_with("'")] if "'" in signs else []),
+        *several,
         ours.str.len_bytes() > CELL_LIMIT,
         col("last_name") == "",
         ~email.str.contains(_ADDRESS),
         email.str.len_bytes() > _LONGEST_PLAIN,
         col("address").str.contains(_RESERVED),
-        ~col("state").is_in(["active", "inactive"]),
-        col("lo_root_id").is_in(_NO_IDS),
-        col("lo_root_id").str.contains("[;,]"),
+        (state != "active") & (state != "inactive"),
+        lo_root_id.is_in(_NO_IDS),
     ).fill_null(value=True)
