@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DateTime, Engine, MetaData, create_engine, event
+from sqlalchemy import DateTime, Engine, Index, MetaData, create_engine, event, text
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -55,6 +55,12 @@ class Base(DeclarativeBase):
     def __repr__(self) -> str:
         """Only the identity: a repr that ends in a log must not carry a hash or an address."""
         return f"<{type(self).__name__} {getattr(self, 'id', '')}>"
+
+
+def index_where(condition: str, name: str, *columns: str) -> Index:
+    """An index of those rows alone for which the SQL `condition` holds, on both databases."""
+    given = text(condition)
+    return Index(name, *columns, sqlite_where=given, postgresql_where=given)
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -16,14 +16,13 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     select,
-    text,
     true,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app import hashing
 from app.addresses import BadAddress, canonical
-from app.database import Base, UtcDateTime
+from app.database import Base, UtcDateTime, index_where
 
 
 class Status(StrEnum):
@@ -51,7 +50,7 @@ class Source(StrEnum):
 
 def _few(name: str, condition: str) -> Index:
     """An index of the ids of those alone for whom the SQL `condition` holds."""
-    return Index(name, "id", sqlite_where=text(condition), postgresql_where=text(condition))
+    return index_where(condition, name, "id")
 
 
 class User(UserMixin, Base):
@@ -61,12 +60,7 @@ class User(UserMixin, Base):
     __table_args__ = (
         Index("ix_users_email", "email", unique=True),
         Index("ix_users_address", "address", unique=True),
-        Index(
-            "ix_users_shared_address",
-            "shared_address",
-            sqlite_where=text("shared_address IS NOT NULL"),
-            postgresql_where=text("shared_address IS NOT NULL"),
-        ),
+        index_where("shared_address IS NOT NULL", "ix_users_shared_address", "shared_address"),
         # What the list of people is sorted by, and the few among many that it is filtered by.
         # The indexes by name, by address and of their parts are the migration's alone: each
         # database has its own way of saying them.
@@ -77,11 +71,8 @@ class User(UserMixin, Base):
         _few("ix_users_off_list", "from_roster AND NOT listed"),
         _few("ix_users_never_listed", "NOT from_roster"),
         # Whom nobody confirmed: they are looked through to be tidied away.
-        Index(
-            "ix_users_never_proven",
-            "date_added",
-            sqlite_where=text("came_by = 'open' AND verified_at IS NULL"),
-            postgresql_where=text("came_by = 'open' AND verified_at IS NULL"),
+        index_where(
+            "came_by = 'open' AND verified_at IS NULL", "ix_users_never_proven", "date_added"
         ),
         # An id is never given out twice: chats name their owner by it without a foreign key.
         {"sqlite_autoincrement": True},
@@ -203,14 +194,7 @@ class Entitlement(Base):
 
     __tablename__ = "entitlements"
     # Of most entitlements the reason is the list: the few that admins gave are found here.
-    __table_args__ = (
-        Index(
-            "ix_entitlements_by_hand",
-            "user_id",
-            sqlite_where=text("source = 'admin'"),
-            postgresql_where=text("source = 'admin'"),
-        ),
-    )
+    __table_args__ = (index_where("source = 'admin'", "ix_entitlements_by_hand", "user_id"),)
 
     user_id: Mapped[int] = mapped_column(
         ForeignKey("users.id", ondelete="CASCADE"), primary_key=True

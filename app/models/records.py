@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base, UtcDateTime
+from app.database import Base, UtcDateTime, index_where
 
 
 class MessageState(StrEnum):
@@ -42,8 +42,7 @@ class JobState(StrEnum):
 
 def _sparse(name: str, column: str, *more: str) -> Index:
     """An index of those rows alone that have anything in `column`, as hardly any do."""
-    given = text(f"{column} IS NOT NULL")
-    return Index(name, column, *more, sqlite_where=given, postgresql_where=given)
+    return index_where(f"{column} IS NOT NULL", name, column, *more)
 
 
 class AuditEntry(Base):
@@ -59,12 +58,7 @@ class AuditEntry(Base):
         Index("ix_audit_entries_ip", "ip", "id"),
         Index("ix_audit_entries_reference", "reference"),
         Index("ix_audit_entries_sealed_no", "sealed_no", unique=True),
-        Index(
-            "ix_audit_entries_unsealed",
-            "id",
-            sqlite_where=text("sealed_no IS NULL"),
-            postgresql_where=text("sealed_no IS NULL"),
-        ),
+        index_where("sealed_no IS NULL", "ix_audit_entries_unsealed", "id"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base, UtcDateTime
+from app.database import Base, UtcDateTime, index_where
 
 
 class ImportState(StrEnum):
@@ -185,12 +185,7 @@ class RosterLine(LineColumns, Base):
         Index("ix_roster_lines_whose", "address", "active", "mark"),
         Index("ix_roster_lines_surname_key", "surname_key"),
         # Lines of an earlier version, which are looked for before each check; mostly empty.
-        Index(
-            "ix_roster_lines_unmarked",
-            "id",
-            sqlite_where=text("mark IS NULL"),
-            postgresql_where=text("mark IS NULL"),
-        ),
+        index_where("mark IS NULL", "ix_roster_lines_unmarked", "id"),
     )
 
     import_id: Mapped[int] = mapped_column(Integer)
@@ -265,13 +260,8 @@ class RosterChange(Base):
     __tablename__ = "roster_changes"
     __table_args__ = (
         # People who are added are often all there are, and are found by the key well enough.
-        Index(
-            "ix_roster_changes_others",
-            "import_id",
-            "change",
-            "address",
-            sqlite_where=text("change <> 'added'"),
-            postgresql_where=text("change <> 'added'"),
+        index_where(
+            "change <> 'added'", "ix_roster_changes_others", "import_id", "change", "address"
         ),
         *(_flagged(name) for name in ("back", "loses_program", "loses_session")),
     )

@@ -19,7 +19,7 @@ from app.edge.ours import code_door, terms
 from app.models.access import Code, Purpose, SignInSession, TryCount
 from app.models.people import RoleGrant, User
 from app.models.records import AuditEntry, JobState, OutgoingMessage
-from tests.moments import seconds
+from tests.moments import TURNS, fitting, seconds
 from tests.servers import free_port
 
 ADA = "ada@learn.agency.example"
@@ -439,19 +439,25 @@ def test_every_step_looks_alike_and_writes_as_much_for_everybody(visitors, every
     assert {state for state, each in written.items() if each != written["unknown"]} == set()
 
 
-def test_every_step_answers_at_a_fixed_time(visitors, ada, app, monkeypatch):
+def test_every_step_answers_at_a_fixed_time(visitors, people, app, monkeypatch):
+    for turn in range(TURNS):
+        people.account(f"ada{turn}@x.example")
     monkeypatch.setattr(app.extensions["rollcall"].settings, "ANSWER_TIME", 0.15)
+    paths = ("/login/code", "/login/code/enter", "/login/code/resend", "/login/link/dead")
 
-    def is_a_moment(took):
+    def are_moments(took):
         # It comes at a multiple of the span, however busy the machine is.
-        return took >= 0.15 and took % 0.15 < 0.1
+        return all(each >= 0.15 and each % 0.15 < 0.1 for each in took.values())
 
-    for email in (ADA, "nobody@x.example"):
-        visitor = visitors()
-        data = {"csrf_token": visitor.token(), "email": email, "code": "000000"}
-        for path in ("/login/code", "/login/code/enter", "/login/code/resend", "/login/link/dead"):
-            took = seconds(partial(visitor.client.post, path, data=data), is_a_moment)
-            assert is_a_moment(took), (path, email, took)
+    for name in ("ada", "nobody"):
+
+        def measure(turn, name=name):
+            visitor, email = visitors(), f"{name}{turn}@x.example"
+            data = {"csrf_token": visitor.token(), "email": email, "code": "000000"}
+            return {path: seconds(partial(visitor.client.post, path, data=data)) for path in paths}
+
+        took = fitting(measure, are_moments)
+        assert are_moments(took), (name, took)
 
 
 # Redis.

@@ -3,7 +3,6 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import partial
 from threading import Barrier
 
 import pytest
@@ -21,7 +20,7 @@ from app.edge import identity, ours
 from app.models.access import Credential, CredentialKind, Registration, SignInSession
 from app.models.people import Profile, User
 from app.models.records import AuditEntry, OutgoingMessage
-from tests.moments import seconds
+from tests.moments import TURNS, fitting, seconds
 
 EVE = "eve@harbour.example"
 ADA = "ada@learn.agency.example"
@@ -195,19 +194,23 @@ def _plain(page, email):
 def test_free_and_taken_addresses_are_answered_at_the_same_moment(
     visitors, people, app, monkeypatch
 ):
-    people.account(ADA)
+    for turn in range(TURNS):
+        people.account(f"taken{turn}@harbour.example")
     monkeypatch.setattr(app.extensions["rollcall"].settings, "ANSWER_TIME", 0.3)
 
     def is_the_moment(took):
         return 0.3 <= took < 0.4
 
-    for email in (ADA, EVE, ADA, "new@harbour.example"):
-        visitor = visitors()
-        token = visitor.token("/create-account")
-        fields = {"full_name": NAME, "email": email, "password": PASSWORD, "csrf_token": token}
-        press = partial(visitor.client.post, "/create-account", data=fields)
-        took = seconds(press, is_the_moment)
-        assert is_the_moment(took), (email, took)
+    for whose in ("taken", "free", "taken", "new"):
+
+        def measure(turn, whose=whose):
+            visitor, email = visitors(), f"{whose}{turn}@harbour.example"
+            token = visitor.token("/create-account")
+            fields = {"full_name": NAME, "email": email, "password": PASSWORD, "csrf_token": token}
+            return seconds(lambda: visitor.client.post("/create-account", data=fields))
+
+        took = fitting(measure, is_the_moment)
+        assert is_the_moment(took), (whose, took)
 
 
 def test_a_listed_person_gets_the_account_that_the_list_has(visitor, people, mails, db):

@@ -19,7 +19,7 @@ from app.edge.lanes import Hall, Lane
 from app.models.access import Code, TryCount
 from app.models.records import AuditEntry, OutgoingMessage
 from tests.conftest import PASSWORD
-from tests.moments import seconds
+from tests.moments import TURNS, fitting, seconds
 
 ADA = "ada@learn.agency.example"
 GRACE = "grace@learn.agency.example"
@@ -100,7 +100,7 @@ def at_once_said(act):
     def fits(took):
         return took < 0.6
 
-    return fits(seconds(act, fits))
+    return fits(fitting(lambda _turn: seconds(act), fits))
 
 
 def at_once(presses):
@@ -211,8 +211,13 @@ class TestWithAnAnswerTime:
 
     @pytest.mark.parametrize("path", ["/register", "/forgot-password", "/first-time-password"])
     def test_who_asks_for_a_mail_is_answered_at_the_moment(self, visitor, people, path):
-        people.account(ADA)
+        for turn in range(TURNS):
+            people.account(f"p{turn}@x.example")
         data = {"csrf_token": visitor.token(), **FIELDS}
+
+        def measure(turn):
+            data["email"] = f"p{turn}@x.example"
+            return seconds(asked)
 
         def asked():
             assert visitor.client.post(path, data=data).status_code == 303
@@ -220,7 +225,7 @@ class TestWithAnAnswerTime:
         def is_the_moment(took):
             return 1.2 <= took < 2.3
 
-        assert is_the_moment(seconds(asked, is_the_moment))
+        assert is_the_moment(fitting(measure, is_the_moment))
 
     def test_who_waits_for_the_moment_to_answer_holds_no_turn(self, visitors, narrow):
         presses = [ready(visitors(), ADA, "wrong words") for _ in range(3)]

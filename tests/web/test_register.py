@@ -2,7 +2,6 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pytest
 import time_machine
@@ -10,7 +9,7 @@ from sqlalchemy import func, select
 
 from app.models.people import Entitlement, User, UserLoRootId
 from app.models.records import OutgoingMessage
-from tests.moments import seconds
+from tests.moments import TURNS, fitting, seconds
 
 ADA = "ada@learn.agency.example"
 PASSWORD = "three green kettles"
@@ -238,19 +237,25 @@ def test_case_24_a_forged_host_changes_no_link_in_mail(visitor, listed, mails):
     assert mails.link(ADA).startswith("/register/password/")
 
 
-def test_the_door_answers_at_a_fixed_time(visitors, people, listed, app, monkeypatch):
+def test_the_door_answers_at_a_fixed_time(visitors, people, app, monkeypatch):
+    for turn in range(TURNS):
+        people.listed("Lovelace", f"listed{turn}@x.example", "A1")
     monkeypatch.setattr(app.extensions["rollcall"].settings, "ANSWER_TIME", 0.15)
 
     def is_a_moment(took):
         # The answer comes at a multiple of the span, however busy the machine is.
         return took >= 0.15 and took % 0.15 < 0.1
 
-    for email in (ADA, "nobody@x.example"):
-        visitor = visitors()
-        token = visitor.token("/register")
-        data = {"csrf_token": token, "last_name": "Lovelace", "email": email}
-        took = seconds(partial(visitor.client.post, "/register", data=data), is_a_moment)
-        assert is_a_moment(took), (email, took)
+    for whose in ("listed", "nobody"):
+
+        def measure(turn, whose=whose):
+            visitor = visitors()
+            token, email = visitor.token("/register"), f"{whose}{turn}@x.example"
+            data = {"csrf_token": token, "last_name": "Lovelace", "email": email}
+            return seconds(lambda: visitor.client.post("/register", data=data))
+
+        took = fitting(measure, is_a_moment)
+        assert is_a_moment(took), (whose, took)
 
 
 def test_who_was_taken_off_between_the_steps_gets_no_account(visitor, listed, mails, db):
